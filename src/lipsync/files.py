@@ -1,0 +1,40 @@
+"""Writing files so that a final name never holds half a file."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lipsync.errors import LipsyncError
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; on success flush it to disk and rename it there.
+
+    The temporary name keeps the suffix, since encoders choose the container by it. On an error
+    the temporary file is removed and ``path`` is left as it was. Parent folders are made. A full
+    disk or an unwritable folder is a LipsyncError.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+    except OSError as error:
+        raise LipsyncError(f"{path}: cannot write: {error.strerror}; check the folder") from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        raise LipsyncError(
+            f"{error.filename or path}: {error.strerror or error}; "
+            f"free some space or check the folder of {path}"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,175 @@
+"""params.yaml as typed, validated sections.
+
+A section is a pydantic model in the ``params.py`` of the package that it steers, marked with its
+key: ``class CropParams(Section, key="crop")``. This module finds them all, refuses what nobody
+declared, merges a person's overrides, and hands out sections by type::
+
+    params = load_params("params.yaml").for_person("alice")
+    size = params[CropParams].size
+
+Numbers written as strings are converted (``dvc exp run -S generator.learning_rate=1e-5`` writes a
+YAML that reads back as a string). Every error is one line that names the key and the legal values.
+"""
+
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar, cast
+
+import pydantic
+import yaml
+
+import lipsync
+from lipsync.errors import LipsyncError
+
+_SECTIONS: dict[str, type[pydantic.BaseModel]] = {}
+PERSON_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+class Section(pydantic.BaseModel):
+    """A mapping in params.yaml, with the key that its class names."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    key: ClassVar[str]
+
+    def __init_subclass__(cls, key: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if key:
+            cls.key = key
+            _SECTIONS[key] = cls
+
+
+class Scalar(pydantic.RootModel[Any]):
+    """A top-level number in params.yaml (``epochs``, ``seed``): ``params[Epochs].root``."""
+
+    model_config = pydantic.ConfigDict(frozen=True)
+    key: ClassVar[str]
+
+    def __init_subclass__(cls, key: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if key:
+            cls.key = key
+            _SECTIONS[key] = cls
+
+
+S = TypeVar("S", bound=Section | Scalar)
+
+
+def sections() -> dict[str, type[pydantic.BaseModel]]:
+    """All declared sections by key; imports ``lipsync.<package>.params`` of every package."""
+    for module in pkgutil.iter_modules(lipsync.__path__):
+        if module.ispkg and (Path(lipsync.__path__[0]) / module.name / "params.py").is_file():
+            importlib.import_module(f"lipsync.{module.name}.params")
+    return _SECTIONS
+
+
+class PersonParams:
+    """The sections as they hold for one person. Index with the section's class."""
+
+    def __init__(self, person: str, video: Path, values: dict[str, Any], source: str) -> None:
+        self.person = person
+        self.video = video
+        self._sections = {
+            key: _validate(cls, values, key, source) for key, cls in sections().items()
+        }
+
+    def __getitem__(self, section: type[S]) -> S:
+        return cast(S, self._sections[section.key])
+
+
+class Params:
+    """The whole file. ``people`` lists the names in file order."""
+
+    def __init__(self, values: dict[str, Any], source: str) -> None:
+        self._values = values
+        self._source = source
+        people = values.get("people")
+        if not isinstance(people, dict) or not people:
+            raise LipsyncError(
+                f"{source}: people: missing; name at least one person with a video, like "
+                "people: {alice: {video: data/videos/alice.mp4}}"
+            )
+        _refuse_unknown(values, {"people", *sections()}, source, prefix="")
+        for name, entry in people.items():
+            where = f"people.{name}"
+            if not isinstance(name, str) or not PERSON_NAME.fullmatch(name):
+                raise LipsyncError(
+                    f"{source}: {where}: not a usable name; use lower-case letters, digits, - and _"
+                )
+            if not isinstance(entry, dict) or not isinstance(entry.get("video"), str):
+                raise LipsyncError(f"{source}: {where}.video: missing; give the path of a video")
+            _refuse_unknown(entry, {"video", *sections()}, source, prefix=f"{where}.")
+        self.people: list[str] = list(people)
+
+    def for_person(self, person: str) -> PersonParams:
+        """Sections with the overrides under ``people.<person>`` merged in, key by key."""
+        if person not in self.people:
+            raise LipsyncError(
+                f"{self._source}: people.{person}: no such person; there are: "
+                f"{', '.join(self.people)}"
+            )
+        entry = dict(self._values["people"][person])
+        video = Path(entry.pop("video"))
+        values = {**self._values}
+        for key, override in entry.items():
+            base = values.get(key)
+            merged = isinstance(base, dict) and isinstance(override, dict)
+            values[key] = {**cast(dict, base), **override} if merged else override
+        return PersonParams(person, video, values, self._source)
+
+
+def load_params(path: str | Path) -> Params:
+    """Read and check params.yaml; every person's overrides are checked too.
+
+    Raises LipsyncError with one line on the first thing that is wrong.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise LipsyncError(f"{path}: no such file; run from the project's folder") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" in line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "unreadable"
+        raise LipsyncError(f"{path}: not valid YAML{line}: {problem}") from None
+    if not isinstance(values, dict):
+        raise LipsyncError(f"{path}: expected a mapping of sections, found {type(values).__name__}")
+    params = Params(values, str(path))
+    for person in params.people:
+        params.for_person(person)
+    return params
+
+
+def _refuse_unknown(values: dict, legal: set[str], source: str, prefix: str) -> None:
+    for key in values:
+        if key not in legal:
+            raise LipsyncError(
+                f"{source}: {prefix}{key}: unknown key; legal keys: {', '.join(sorted(legal))}"
+            )
+
+
+def _validate(
+    cls: type[pydantic.BaseModel], values: dict[str, Any], key: str, source: str
+) -> pydantic.BaseModel:
+    if issubclass(cls, Scalar) and key not in values:
+        raise LipsyncError(f"{source}: {key}: missing")
+    try:
+        return cls.model_validate(values.get(key, {}))
+    except pydantic.ValidationError as error:
+        raise LipsyncError(f"{source}: {_explain(error, cls, key)}") from None
+
+
+def _explain(error: pydantic.ValidationError, cls: type[pydantic.BaseModel], key: str) -> str:
+    """The first problem of a validation error in the words of params.yaml."""
+    problem = error.errors()[0]
+    where = ".".join([key, *(str(part) for part in problem["loc"])])
+    if problem["type"] == "extra_forbidden":
+        owner: Any = cls
+        for part in problem["loc"][:-1]:
+            owner = owner.model_fields[str(part)].annotation
+        legal = ", ".join(owner.model_fields)
+        return f"{where}: unknown key; legal keys: {legal}"
+    if problem["type"] == "missing":
+        return f"{where}: missing"
+    return f"{where}: {problem['msg'][0].lower()}{problem['msg'][1:]} (found {problem['input']!r})"

@@ -1,0 +1,49 @@
+"""What every stage script shares: the person argument, params, errors for people.
+
+A stage script is a function of a person's params::
+
+    @stage
+    def extract_frames(params: PersonParams) -> None: ...
+
+    if __name__ == "__main__":
+        extract_frames()
+
+run as ``python stages/extract_frames.py alice``. Paths are relative to the working directory,
+which DVC sets to the project's folder. A LipsyncError becomes one line on stderr and exit code 1.
+"""
+
+import argparse
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lipsync.errors import LipsyncError
+from lipsync.params import PersonParams, load_params
+
+PARAMS_FILE = Path("params.yaml")
+
+
+@contextmanager
+def errors_for_people(name: str) -> Iterator[None]:
+    """Print a LipsyncError as ``<name>: <one line>`` and exit with 1."""
+    try:
+        yield
+    except LipsyncError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def stage(run: Callable[[PersonParams], None]) -> Callable[[], None]:
+    """Make a command-line script of a function of a person's params."""
+
+    @functools.wraps(run)
+    def main() -> None:
+        parser = argparse.ArgumentParser(description=sys.modules[run.__module__].__doc__)
+        parser.add_argument("person", help="a name under `people` in params.yaml")
+        arguments = parser.parse_args()
+        with errors_for_people(f"{run.__name__}@{arguments.person}"):
+            run(load_params(PARAMS_FILE).for_person(arguments.person))
+
+    return main
