@@ -1,0 +1,55 @@
+"""Which mesh point is what, and measures made of them. Left and right are the person's own.
+
+Numbers are those of MediaPipe's canonical face model (468 points).
+"""
+
+import numpy as np
+
+POINTS = 468
+
+LIPS_OUTER = (
+    *(61, 146, 91, 181, 84, 17, 314, 405, 321, 375),  # lower edge, right corner to left
+    *(291, 409, 270, 269, 267, 0, 37, 39, 40, 185),  # upper edge, back
+)
+LIPS_INNER = (
+    *(78, 95, 88, 178, 87, 14, 317, 402, 318, 324),
+    *(308, 415, 310, 311, 312, 13, 82, 81, 80, 191),
+)
+LIPS = tuple(sorted({*LIPS_OUTER, *LIPS_INNER}))
+UPPER_LIP_INNER, LOWER_LIP_INNER = 13, 14
+MOUTH_RIGHT, MOUTH_LEFT = 61, 291
+
+RIGHT_EYE = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)
+LEFT_EYE = (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466)
+RIGHT_EYE_OUTER, RIGHT_EYE_INNER = 33, 133
+LEFT_EYE_OUTER, LEFT_EYE_INNER = 263, 362
+
+RIGHT_TEMPLE, LEFT_TEMPLE = 127, 356
+NOSE_BRIDGE = (168, 6, 197, 195)  # from between the eyes downwards
+NOSE_TIP = 1
+FOREHEAD = 10
+CHIN = 152
+JAW = (
+    *(127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152),  # right temple to the chin
+    *(377, 400, 378, 379, 365, 397, 288, 361, 323, 454, 356),  # and up to the left temple
+)
+
+
+def eye_distance(points: np.ndarray) -> np.ndarray:
+    """(N,) pixels between the outer eye corners of points (N, 468, 2)."""
+    return np.linalg.norm(points[:, RIGHT_EYE_OUTER] - points[:, LEFT_EYE_OUTER], axis=-1)
+
+
+def mouth_opening(points: np.ndarray) -> np.ndarray:
+    """(N,) gap between the inner lips over the eye distance: 0 closed, about 0.3 wide open.
+
+    Of points (N, 468, 2); NaN where they are NaN.
+    """
+    gap = np.linalg.norm(points[:, UPPER_LIP_INNER] - points[:, LOWER_LIP_INNER], axis=-1)
+    return gap / eye_distance(points)
+
+
+def mouth_boxes(points: np.ndarray) -> np.ndarray:
+    """(N, 4) float32 x0, y0, x1, y1 around the lips of points (N, 468, 2), in their pixels."""
+    lips = points[:, LIPS]
+    return np.concatenate([lips.min(axis=1), lips.max(axis=1)], axis=1).astype(np.float32)

@@ -1,0 +1,12 @@
+"""Fetch MediaPipe's face detector and face mesh into models/face, checked by SHA-256."""
+
+from pathlib import Path
+
+from lipsync.faces.models import fetch
+from lipsync.stage import errors_for_people
+
+FOLDER = Path("models/face")
+
+if __name__ == "__main__":
+    with errors_for_people("fetch_face_models"):
+        fetch(FOLDER)
