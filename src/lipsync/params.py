@@ -77,6 +77,10 @@ class PersonParams:
     def __getitem__(self, section: type[S]) -> S:
         return cast(S, self._sections[section.key])
 
+    def dump(self, key: str) -> Any:
+        """The values of a section as plain Python, after conversion and overrides."""
+        return self._sections[key].model_dump()
+
 
 class Params:
     """The whole file. ``people`` lists the names in file order."""

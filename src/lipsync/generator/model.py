@@ -1,0 +1,175 @@
+"""U-Net that paints the lower face from speech, a reference picture and what is visible above.
+
+- The crop is masked inside (``faces.masks.visible_mask``), so nothing of the target's mouth can
+  reach the network, however it is called.
+- Both pictures enter through a pixel-unshuffle of 4: convolutions run at a quarter of the crop's
+  side and less, where a processor is quick.
+- Speech enters every block of the decoder and the bottleneck as FiLM (Perez et al., 2018): a scale and a shift
+  of each channel.
+- The reference has an encoder of its own. A person's reference is one picture, so at export its
+  features are constants and cost nothing.
+- No normalisation layers: residual branches start at zero (SkipInit, De & Smith, 2020), which
+  leaves nothing to fold, no batch statistics and no disagreement between training and rendering.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from lipsync.faces.masks import visible_mask
+
+PATCH = 4  # pixels of the square that becomes one position of the finest level
+
+
+class Generator(nn.Module):
+    """Paints crops.
+
+    Args:
+        size: S, pixels of the crop; a multiple of 32
+        speech_dimension: D
+        past, future: speech rows before and after the frame
+        channels: of the levels, from fine (S / 4) to coarse
+        speech_channels: of the speech code
+    """
+
+    def __init__(
+        self,
+        size: int,
+        speech_dimension: int,
+        past: int,
+        future: int,
+        *,
+        channels: tuple[int, ...] = (48, 80, 112),
+        speech_channels: int = 128,
+    ) -> None:
+        super().__init__()
+        self.config = {
+            "size": size,
+            "speech_dimension": speech_dimension,
+            "past": past,
+            "future": future,
+            "channels": list(channels),
+            "speech_channels": speech_channels,
+        }
+        self.register_buffer("visible", torch.from_numpy(visible_mask(size)), persistent=False)
+        self.speech = SpeechCode(speech_dimension, past + 1 + future, speech_channels)
+        self.encoder = Encoder(channels)
+        self.reference = Encoder(channels)
+        self.bottom = nn.ModuleList(Block(channels[-1], speech_channels) for _ in range(2))
+        self.decoder = nn.ModuleList(
+            Decode(coarse, fine, speech_channels)
+            for coarse, fine in zip(channels[:0:-1], channels[-2::-1], strict=True)
+        )
+        self.paint = nn.Sequential(
+            nn.Conv2d(channels[0], 64, 3, padding=1),
+            nn.PixelShuffle(2),  # (B, 64, S/4, S/4) -> (B, 16, S/2, S/2)
+            nn.ReLU(),
+            nn.Conv2d(16, 12, 3, padding=1),
+            nn.PixelShuffle(2),  # (B, 12, S/2, S/2) -> (B, 3, S, S)
+        )
+
+    def forward(
+        self, crop: torch.Tensor, reference: torch.Tensor, speech: torch.Tensor
+    ) -> torch.Tensor:
+        """Paint the face that says ``speech``.
+
+        Args:
+            crop: (B, 3, S, S) 0..1 RGB; what the mask hides is not looked at
+            reference: (1 or B, 3, S, S) 0..1 RGB
+            speech: (B, past + 1 + future, D)
+        Returns:
+            (B, 3, S, S) RGB around 0..1; clamp before showing
+        """
+        return self.generate(crop, self.encode_reference(reference), speech)
+
+    def encode_reference(self, reference: torch.Tensor) -> list[torch.Tensor]:
+        """The picture itself and its features, fine to coarse."""
+        return [reference, *self.reference(reference)]
+
+    def generate(
+        self, crop: torch.Tensor, reference: list[torch.Tensor], speech: torch.Tensor
+    ) -> torch.Tensor:
+        """``forward`` with the reference's features at hand."""
+        picture, *features = reference
+        code = self.speech(speech)  # (B, C)
+        skips = self.encoder(crop * self.visible)
+        out = skips[-1] + features[-1]
+        for block in self.bottom:
+            out = block(out, code)
+        for decode, skip, feature in zip(
+            self.decoder, skips[-2::-1], features[-2::-1], strict=True
+        ):
+            out = decode(out, skip + feature, code)
+        return picture + self.paint(out)
+
+
+class SpeechCode(nn.Module):
+    """A window of speech rows as one vector."""
+
+    def __init__(self, dimension: int, length: int, channels: int) -> None:
+        super().__init__()
+        self.row = nn.Linear(dimension, channels)
+        self.mix = nn.Sequential(
+            nn.ReLU(),
+            nn.Conv1d(channels, channels, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv1d(channels, channels, 3, padding=1),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(channels * length, channels),
+            nn.ReLU(),
+        )
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        """(B, K, D) -> (B, C)"""
+        return self.mix(self.row(rows).transpose(1, 2))
+
+
+class Encoder(nn.Module):
+    """A picture as feature maps at S/4, S/8, ..."""
+
+    def __init__(self, channels: tuple[int, ...]) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3 * PATCH**2, channels[0], 3, padding=1)
+        self.down = nn.ModuleList(
+            nn.Conv2d(fine, coarse, 3, stride=2, padding=1)
+            for fine, coarse in zip(channels, channels[1:], strict=False)
+        )
+
+    def forward(self, picture: torch.Tensor) -> list[torch.Tensor]:
+        """(B, 3, S, S) -> [(B, c0, S/4, S/4), (B, c1, S/8, S/8), ...]"""
+        maps = [F.relu(self.stem(F.pixel_unshuffle(picture, PATCH)))]
+        for down in self.down:
+            maps.append(F.relu(down(maps[-1])))
+        return maps
+
+
+class Block(nn.Module):
+    """Residual block whose inner channels speech scales and shifts."""
+
+    def __init__(self, channels: int, speech_channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.film = nn.Linear(speech_channels, 2 * channels)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.gain = nn.Parameter(torch.zeros(()))
+
+    def forward(self, maps: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
+        """(B, c, H, W), (B, C) -> (B, c, H, W)"""
+        scale, offset = self.film(code)[..., None, None].chunk(2, dim=1)  # (B, c, 1, 1) each
+        inner = F.relu(self.first(maps) * (1 + scale) + offset)
+        return maps + self.gain * self.second(inner)
+
+
+class Decode(nn.Module):
+    """Twice the side, joined with what the encoders saw there."""
+
+    def __init__(self, coarse: int, fine: int, speech_channels: int) -> None:
+        super().__init__()
+        self.up = nn.Sequential(nn.Conv2d(coarse, 4 * fine, 1), nn.PixelShuffle(2))
+        self.block = Block(fine, speech_channels)
+        self.refine = Block(fine, speech_channels)
+
+    def forward(self, maps: torch.Tensor, seen: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
+        """(B, coarse, H, W), (B, fine, 2H, 2W), (B, C) -> (B, fine, 2H, 2W)"""
+        return self.refine(self.block(F.relu(self.up(maps) + seen), code), code)

@@ -1,0 +1,194 @@
+"""What train_generator trains, for ``lipsync.training.loop``."""
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from lipsync.errors import LipsyncError
+from lipsync.faces.masks import paste_mask
+from lipsync.generator import losses as L
+from lipsync.generator.model import Generator
+from lipsync.generator.params import GeneratorParams
+from lipsync.syncnet.model import SyncNet
+from lipsync.training import augment
+from lipsync.training.data import PersonData, to_unit
+from lipsync.training.device import Compute, step_generator
+from lipsync.training.split import Split, runs
+
+NEAR = 3  # frames; speech closer than this is no negative of the sync loss
+NEGATIVES = 15  # other instants that the sync loss compares with
+VALIDATION_FRAMES = 96  # at most so many, evenly spaced
+PICTURE_FRAMES = 6  # columns of a sample picture
+BATCH = 32  # frames painted at once where nothing is learned
+
+
+class GeneratorTask:
+    """Paint clips of consecutive frames of the training part.
+
+    Args:
+        reference: (1, 3, S, S) 0..1
+        syncnet: frozen, on the device; for the perceptual and the sync loss
+    """
+
+    def __init__(
+        self,
+        model: Generator,
+        syncnet: SyncNet,
+        data: PersonData,
+        reference: torch.Tensor,
+        split: Split,
+        params: GeneratorParams,
+        compute: Compute,
+        seed: int,
+    ) -> None:
+        if params.losses.sync > 0 and params.clip < syncnet.frames:
+            raise LipsyncError(
+                f"generator.clip: {params.clip} is less than syncnet.frames, {syncnet.frames}; "
+                "raise it, or set generator.losses.sync: 0"
+            )
+        self.model, self.syncnet, self.data = model, syncnet, data
+        self.reference, self.params = reference, params
+        self.compute, self.seed = compute, seed
+        self.starts = runs(data.valid[: split.training_end], params.clip)
+        if not len(self.starts):
+            raise LipsyncError(
+                f"generator: no {params.clip} consecutive frames with a face in the training part; "
+                "record the face without interruptions"
+            )
+        self.training_end = split.training_end
+        held_out = split.validation[data.valid[split.validation_start :]]
+        if not len(held_out):
+            raise LipsyncError("generator: no face in the held-out part; record a longer video")
+        spaced = np.linspace(0, len(held_out) - 1, min(VALIDATION_FRAMES, len(held_out)))
+        self.held_out = torch.from_numpy(held_out[spaced.round().astype(int)])
+        self.clips = max(1, params.batch_size // params.clip)
+        self.samples_per_step = self.clips * params.clip
+        mask = torch.from_numpy(paste_mask(data.size)).to(data.crops.device)
+        self.paste = mask[None, None]  # (1, 1, S, S)
+
+    def steps(self) -> int:
+        """Steps in an epoch, which is about as many frames as the training part has."""
+        return max(1, len(self.starts) // self.samples_per_step)
+
+    def losses(self, epoch: int, step: int) -> dict[str, torch.Tensor]:
+        """All losses of one batch of clips, and their weighted sum."""
+        params, weights = self.params, self.params.losses
+        starts, draw = self._draw_starts(epoch, step)
+        frames = (starts[:, None] + torch.arange(params.clip)).flatten()  # (B,)
+        frames = frames.to(self.data.crops.device)
+        crops, mouth_weight = self._pictures(frames, draw)
+        speech = self.data.windows(frames, params.past, params.future)
+        speech = speech.unflatten(0, (-1, params.clip)).flatten(1, 2)  # one gain for a whole clip
+        speech = augment.loudness(speech, params.gain, self.data.per_decibel, draw)
+        speech = speech.reshape(len(frames), params.past + 1 + params.future, -1)
+        with self.compute.autocast():
+            painted = self.model(crops, self.reference, speech)
+        painted = painted.float()
+        pasted = crops + self.paste * (painted - crops)
+        terms = {
+            "l1": L.weighted_l1(painted, crops, self.paste),
+            "mouth": L.weighted_l1(painted, crops, mouth_weight),
+        }
+        if weights.temporal:
+            terms["temporal"] = L.temporal_l1(painted, crops, self.paste, params.clip)
+        if weights.perceptual or weights.sync:
+            terms |= self._expert(pasted, crops, starts, draw)
+        total = sum(getattr(weights, name) * value for name, value in terms.items())
+        return {"loss": torch.as_tensor(total), **terms}
+
+    def _draw_starts(self, epoch: int, step: int) -> tuple[torch.Tensor, torch.Generator]:
+        order = torch.randperm(len(self.starts), generator=step_generator(self.seed, epoch))
+        chosen = order[step * self.clips : (step + 1) * self.clips]
+        return torch.from_numpy(self.starts)[chosen], step_generator(self.seed, epoch, step + 1)
+
+    def _pictures(
+        self, frames: torch.Tensor, draw: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Augmented crops (B, 3, S, S) 0..1 and the lips' weight (B, 1, S, S)."""
+        params = self.params
+        crops = to_unit(self.data.crops[frames])
+        lips = L.box_weight(self.data.mouth[frames], self.data.size)
+        both = augment.shift(torch.cat([crops, lips], 1), params.shift, params.clip, draw)
+        crops, lips = both[:, :3], both[:, 3:]
+        return augment.colour(crops, params.jitter, params.clip, draw), lips
+
+    def _expert(
+        self,
+        pasted: torch.Tensor,
+        truth: torch.Tensor,
+        starts: torch.Tensor,
+        draw: torch.Generator,
+    ) -> dict[str, torch.Tensor]:
+        """Losses that SyncNet judges, on pictures as the viewer sees them."""
+        weights, syncnet = self.params.losses, self.syncnet
+        terms = {}
+        with self.compute.autocast():
+            painted = syncnet.features(syncnet.mouth(pasted))
+            if weights.perceptual:
+                with torch.no_grad():
+                    real = syncnet.features(syncnet.mouth(truth))
+                terms["perceptual"] = L.perceptual(painted, real).float()
+            if weights.sync:
+                far = torch.randint(
+                    NEAR, self.training_end - NEAR, (len(starts), NEGATIVES), generator=draw
+                )
+                others = (starts[:, None] + far) % self.training_end  # at least NEAR away
+                centres = torch.cat([starts[:, None], others], 1).to(truth.device)
+                rows = self.data.windows(
+                    centres, syncnet.context, syncnet.frames - 1 + syncnet.context
+                )
+                terms["sync"] = L.sync(syncnet, painted[-1], rows, self.params.clip).float()
+        return terms
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        """L1 over the pasted region and the lips, and PSNR (dB) in the mask, held out."""
+        assert isinstance(model, Generator)
+        frames = self.held_out.to(self.data.crops.device)
+        truth = to_unit(self.data.crops[frames])
+        painted = paint(model, self.data, frames, self.reference)
+        lips = L.box_weight(self.data.mouth[frames], self.data.size)
+        l1 = L.weighted_l1(painted, truth, self.paste).item()
+        mouth = L.weighted_l1(painted, truth, lips).item()
+        inside = (self.paste > 0.5).expand_as(truth)
+        error = (painted - truth)[inside].square().mean().item()
+        return {"loss": l1 + mouth, "l1": l1, "mouth": mouth, "psnr": -10 * np.log10(error)}
+
+    def picture(self, model: nn.Module) -> bytes | None:
+        """Held-out crops, real above painted."""
+        assert isinstance(model, Generator)
+        spaced = torch.linspace(0, len(self.held_out) - 1, PICTURE_FRAMES).round().long()
+        frames = self.held_out[spaced].to(self.data.crops.device)
+        truth = to_unit(self.data.crops[frames])
+        pasted = truth + self.paste * (paint(model, self.data, frames, self.reference) - truth)
+        rows = torch.stack([truth, pasted]).cpu()  # (2, n, 3, S, S)
+        sheet = rows.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)  # (2 S, n S, 3)
+        pixels = (sheet * 255).round().to(torch.uint8).numpy()
+        return cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes()
+
+
+@torch.no_grad()
+def paint(
+    model: Generator,
+    data: PersonData,
+    frames: torch.Tensor,
+    reference: torch.Tensor,
+    speech_frames: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Painted crops of frames, clamped.
+
+    Args:
+        frames: (B,) frame numbers whose crops are repainted
+        reference: (1, 3, S, S) 0..1
+        speech_frames: (B,) frame numbers whose speech is spoken; by default their own
+    Returns:
+        (B, 3, S, S) 0..1
+    """
+    past, future = model.config["past"], model.config["future"]
+    spoken = frames if speech_frames is None else speech_frames
+    features = model.encode_reference(reference)
+    parts = [
+        model.generate(to_unit(data.crops[some]), features, data.windows(other, past, future))
+        for some, other in zip(frames.split(BATCH), spoken.split(BATCH), strict=True)
+    ]
+    return torch.cat(parts).clamp_(0, 1)

@@ -1,0 +1,28 @@
+"""Params of stage train_syncnet."""
+
+from typing import Any
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from lipsync.training.params import OptimizerParams
+
+
+class SyncNetParams(OptimizerParams, key="syncnet"):
+    """Architecture, sampling and optimiser of the SyncNet."""
+
+    epochs: PositiveInt = 20
+    frames: int = Field(5, ge=1, le=15)  # consecutive pictures that are judged together
+    context: int = Field(2, ge=0, le=10)  # speech rows beyond these pictures on either side
+    channels: int = Field(24, ge=8)  # width of the first layer
+    embedding: PositiveInt = 128
+    dropout: float = Field(0.2, ge=0, lt=1)
+    hard_shift: int = Field(8, ge=3)  # frames: hard negatives lie 3 ... hard_shift frames away
+    jitter: float = Field(0.1, ge=0, lt=1)  # brightness and contrast of the pictures
+    shift: int = Field(3, ge=0)  # pixels of 64 that the picture is moved by at most
+    gain: float = Field(6.0, ge=0)  # dB of speech level at most, either way
+    temperature: PositiveFloat = 0.07  # at the start; it is learned
+
+    def architecture(self) -> dict[str, Any]:
+        """Keyword arguments of ``SyncNet``."""
+        names = {"frames", "context", "channels", "embedding", "dropout", "temperature"}
+        return self.model_dump(include=names)

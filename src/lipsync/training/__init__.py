@@ -1,0 +1,1 @@
+"""What both trainings share: data split, loop, checkpoints, device, history."""

@@ -1,0 +1,67 @@
+"""Augmentation: what may differ between two recordings of the same words.
+
+Every function draws from the CPU generator it is given and changes a whole window alike, so that
+motion stays motion.
+"""
+
+import torch
+from torch.nn import functional as F
+
+
+def uniform(
+    shape: tuple[int, ...], low: float, high: float, generator: torch.Generator, like: torch.Tensor
+) -> torch.Tensor:
+    """Uniform numbers drawn on the CPU, on the device of ``like``."""
+    return (torch.rand(shape, generator=generator) * (high - low) + low).to(like.device)
+
+
+def colour(
+    pictures: torch.Tensor, amount: float, window: int, generator: torch.Generator
+) -> torch.Tensor:
+    """Brightness, contrast and tint of each window by up to ``amount``.
+
+    Args:
+        pictures: (B * window, 3, H, W) 0..1
+    """
+    windows = len(pictures) // window
+    gain = 1 + uniform((windows, 1, 1, 1), -amount, amount, generator, pictures)
+    tint = 1 + uniform((windows, 3, 1, 1), -amount / 4, amount / 4, generator, pictures)
+    bias = uniform((windows, 1, 1, 1), -amount / 2, amount / 2, generator, pictures)
+    factor = (gain * tint).repeat_interleave(window, 0)  # (B * window, 3, 1, 1)
+    return pictures * factor + bias.repeat_interleave(window, 0)
+
+
+def shift(
+    pictures: torch.Tensor, pixels: int, window: int, generator: torch.Generator
+) -> torch.Tensor:
+    """Move each window by whole pixels, at most ``pixels`` either way; the edge is repeated.
+
+    Args:
+        pictures: (B * window, C, H, W)
+    """
+    if pixels == 0:
+        return pictures
+    height, width = pictures.shape[-2:]
+    padded = F.pad(pictures, (pixels,) * 4, mode="replicate")
+    moves = torch.randint(0, 2 * pixels + 1, (len(pictures) // window, 2), generator=generator)
+    moved = [
+        padded[i * window : (i + 1) * window, :, dy : dy + height, dx : dx + width]
+        for i, (dy, dx) in enumerate(moves.tolist())
+    ]
+    return torch.cat(moved).contiguous(memory_format=torch.channels_last)
+
+
+def loudness(
+    rows: torch.Tensor, decibels: float, per_decibel: float, generator: torch.Generator
+) -> torch.Tensor:
+    """Change the level of each window of log-level speech features.
+
+    Args:
+        rows: (B, K, D); 0 is digital silence
+        decibels: at most so much, either way
+        per_decibel: what 1 dB adds to a feature; 0 for features that know no level
+    """
+    if decibels == 0 or per_decibel == 0:
+        return rows
+    added = uniform((len(rows), 1, 1), -decibels, decibels, generator, rows) * per_decibel
+    return torch.where(rows > 0, (rows + added).clamp_min(0), rows)

@@ -1,0 +1,98 @@
+"""Checkpoints of one training, in a scratch folder outside of DVC's outs.
+
+DVC deletes a stage's outs before it runs the stage, so a checkpoint that is to survive an
+interruption lives in ``${LIPSYNC_SCRATCH:-.scratch}/<stage>/<person>/<fingerprint>/``:
+
+    epoch_00012_step_00000.safetensors   full state after 12 epochs; the newest 3 are kept
+    best.safetensors                     full state at the lowest validation value
+
+The fingerprint stands for everything but the number of epochs, so a folder never mixes trainings.
+``LIPSYNC_FRESH=1`` ignores what is there.
+"""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import filelock
+
+from lipsync.errors import LipsyncError
+from lipsync.training.state import TrainingState, read_progress
+
+KEEP = 3
+_NAME = re.compile(r"epoch_(\d+)_step_(\d+)\.safetensors")
+
+
+def scratch_folder(stage: str, person: str, fingerprint: str) -> Path:
+    """Where checkpoints of this very training live."""
+    root = Path(os.environ.get("LIPSYNC_SCRATCH", ".scratch"))
+    return root / stage / person / fingerprint[:16]
+
+
+class Checkpoints:
+    """Saves and finds checkpoints in ``folder``; holds its lock while open.
+
+    Use as a context manager. A second trainer on the same folder gets a LipsyncError.
+    """
+
+    def __init__(self, folder: Path, fingerprint: str) -> None:
+        self.folder = folder
+        self.fingerprint = fingerprint
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LipsyncError(
+                f"{folder}: cannot write checkpoints: {error.strerror}; "
+                "set LIPSYNC_SCRATCH to a folder that can be written"
+            ) from error
+        self._lock = filelock.FileLock(folder / "lock")
+
+    def __enter__(self) -> "Checkpoints":
+        try:
+            self._lock.acquire(timeout=0)
+        except filelock.Timeout:
+            raise LipsyncError(
+                f"{self.folder}: another training is using these checkpoints; "
+                "wait for it or stop it"
+            ) from None
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._lock.release()
+
+    def load_newest(self, state: TrainingState, epochs: int) -> None:
+        """Take over the newest checkpoint of at most ``epochs`` epochs, if there is one.
+
+        A damaged one is reported on stderr and the one before it used.
+        """
+        if os.environ.get("LIPSYNC_FRESH") == "1":
+            return
+        for (epoch, step), path in sorted(self._saved().items(), reverse=True):
+            if (epoch, step) > (epochs, 0):
+                continue
+            try:
+                state.load(path)
+            except LipsyncError as error:
+                print(f"{error}; trying the one before it", file=sys.stderr)
+                continue
+            return
+
+    def save(self, state: TrainingState) -> None:
+        """Write the state under its epoch and step and drop all but the newest 3."""
+        progress = state.progress
+        name = f"epoch_{progress.epoch:05d}_step_{progress.step:05d}.safetensors"
+        state.save(self.folder / name, self.fingerprint)
+        for _, path in sorted(self._saved().items())[:-KEEP]:
+            path.unlink(missing_ok=True)
+
+    def save_best(self, state: TrainingState) -> None:
+        """Keep this state as the best; one that is already there for the epoch is left alone."""
+        path = self.folder / "best.safetensors"
+        if path.exists() and read_progress(path)[0].epoch == state.progress.epoch:
+            return
+        state.save(path, self.fingerprint)
+
+    def _saved(self) -> dict[tuple[int, int], Path]:
+        matches = ((_NAME.fullmatch(path.name), path) for path in self.folder.iterdir())
+        return {(int(m[1]), int(m[2])): path for m, path in matches if m}

@@ -1,0 +1,102 @@
+"""Faces and speech of one person, resident in memory."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from lipsync.errors import LipsyncError
+
+
+@dataclass(frozen=True)
+class PersonData:
+    """All frames of a person; frame i of each tensor is the same instant.
+
+    Attributes:
+        crops: (N, 3, S, S) uint8 RGB, channels_last in memory
+        valid: (N,) bool, false where no face was found
+        mouth: (N, 4) float32 x0, y0, x1, y1 of the lips in crop pixels
+        speech: (past + N + future, D) float32, rows with silence before and after
+        past, future: rows of silence at either end
+        per_decibel: what 1 dB adds to a speech feature; 0 where features know no level
+        fps: frames a second
+    """
+
+    crops: torch.Tensor
+    valid: np.ndarray
+    mouth: torch.Tensor
+    speech: torch.Tensor
+    past: int
+    future: int
+    per_decibel: float
+    fps: float
+
+    @property
+    def frames(self) -> int:
+        """N"""
+        return len(self.crops)
+
+    @property
+    def size(self) -> int:
+        """S, pixels"""
+        return self.crops.shape[-1]
+
+    @property
+    def speech_dimension(self) -> int:
+        """D"""
+        return self.speech.shape[-1]
+
+    def windows(self, frames: torch.Tensor, past: int, future: int) -> torch.Tensor:
+        """Speech rows around frames, as ``lipsync.speech.windows`` cuts them, on the data's device.
+
+        Args:
+            frames: (...,) int64; may lie up to ``self.past`` before 0 and as far beyond the end
+        Returns:
+            (..., past + 1 + future, D)
+        """
+        offsets = torch.arange(-past, future + 1, device=frames.device)
+        index = frames.unsqueeze(-1) + offsets + self.past  # (..., K)
+        return self.speech[index.clamp(0, len(self.speech) - 1)]
+
+
+def load_person_data(
+    faces: Path, speech: Path, device: torch.device, *, past: int = 64, future: int = 64
+) -> PersonData:
+    """Read faces.npz and speech.npz onto ``device``.
+
+    Raises:
+        LipsyncError: a file is missing or damaged, or the two differ in length.
+    """
+    try:
+        with np.load(faces) as archive:
+            crops, valid, mouth = (archive[name] for name in ("crops", "valid", "mouth"))
+        with np.load(speech) as archive:
+            rows, silence = archive["rows"], archive["silence"]
+            per_decibel, fps = float(archive["per_decibel"]), float(archive["fps"])
+    except FileNotFoundError as error:
+        raise LipsyncError(f"{error.filename}: no such file; run `dvc repro`") from None
+    except (OSError, ValueError, KeyError) as error:
+        raise LipsyncError(f"{faces} or {speech}: damaged: {error}; run `dvc repro`") from error
+    if not len(crops) == len(valid) == len(mouth) == len(rows):
+        raise LipsyncError(
+            f"{faces} has {len(crops)} frames and {speech} has {len(rows)}; run `dvc repro`"
+        )
+    before = np.broadcast_to(silence, (past, len(silence)))
+    after = np.broadcast_to(silence, (future, len(silence)))
+    pictures = torch.from_numpy(crops).permute(0, 3, 1, 2)  # (N, S, S, 3) -> (N, 3, S, S), a view
+    return PersonData(
+        crops=pictures.to(device),
+        valid=valid,
+        mouth=torch.from_numpy(mouth).to(device),
+        speech=torch.from_numpy(np.concatenate([before, rows, after])).to(device),
+        past=past,
+        future=future,
+        per_decibel=per_decibel,
+        fps=fps,
+    )
+
+
+def to_unit(crops: torch.Tensor) -> torch.Tensor:
+    """uint8 0..255 -> float32 0..1, shape and memory format kept."""
+    return crops.to(torch.float32).div_(255.0)

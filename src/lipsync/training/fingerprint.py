@@ -1,0 +1,56 @@
+"""What a training is a function of, as one hash.
+
+The stage's entry in dvc.yaml is the one list of what a stage reads: its dependencies' content,
+its code among them, and its params. The fingerprint hashes exactly these, but the number of epochs,
+so that more epochs continue a training and anything else starts a new one.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from lipsync.params import PersonParams
+
+_BLOCK = 1 << 20  # bytes
+
+
+def fingerprint(stage: str, params: PersonParams) -> str:
+    """SHA-256 (hex) over the stage's dependencies and params as dvc.yaml names them.
+
+    Args:
+        stage: name of the stage without the person, as ``train_syncnet``
+        params: of the person; the working directory must be the project's folder
+    """
+    from dvc.dependency import ParamsDependency
+    from dvc.repo import Repo
+
+    entry = Repo().stage.load_one(name=f"{stage}@{params.person}")
+    digest = hashlib.sha256()
+    for dependency in sorted(entry.deps, key=str):
+        if isinstance(dependency, ParamsDependency):
+            keys = sorted({name.split(".")[0] for name in dependency.params} - {"people"})
+            values = {key: without_epochs(params.dump(key)) for key in keys if key != "epochs"}
+            digest.update(json.dumps(values, sort_keys=True).encode())
+        else:
+            hash_path(Path(dependency.fs_path), digest)
+    return digest.hexdigest()
+
+
+def without_epochs(values: Any) -> Any:
+    """``values`` less every key called ``epochs``, at any depth."""
+    if not isinstance(values, dict):
+        return values
+    return {key: without_epochs(value) for key, value in values.items() if key != "epochs"}
+
+
+def hash_path(path: Path, digest: Any) -> None:
+    """Feed a file, or all files below a folder with their names, to ``digest``."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    for file in files:
+        if file.is_dir() or "__pycache__" in file.parts:
+            continue
+        digest.update(file.relative_to(path).as_posix().encode())
+        with file.open("rb") as stream:
+            while block := stream.read(_BLOCK):
+                digest.update(block)

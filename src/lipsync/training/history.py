@@ -1,0 +1,71 @@
+"""A finished training's history for people and for DVC.
+
+The history lives in the state and is replayed here in one go, so the files are the same whether the
+training ran once or in ten pieces.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lipsync.training.state import TrainingState
+
+
+def write_history(folder: Path, state: TrainingState, about: dict[str, Any]) -> None:
+    """Write dvclive's metrics and plots, training_log.json, loss_history.png and sample pictures.
+
+    Args:
+        folder: an out of the stage; made if needed
+        about: settings worth reading beside the figures, JSON
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    replay(folder, state.progress.history)
+    log = {"about": about, "best_epoch": state.progress.best_epoch}
+    log |= {"history": [rounded(row) for row in state.progress.history]}
+    (folder / "training_log.json").write_text(json.dumps(log, indent=1) + "\n")
+    plot_losses(folder / "loss_history.png", state.progress.history, state.progress.best_epoch)
+    for name, data in state.pictures.items():
+        (folder / "samples").mkdir(exist_ok=True)
+        (folder / "samples" / name).write_bytes(data)
+
+
+def replay(folder: Path, history: list[dict[str, float]]) -> None:
+    """dvclive's files for all epochs, with explicit steps."""
+    from dvclive import Live
+
+    with Live(str(folder), dvcyaml=None, save_dvc_exp=False, report=None) as live:
+        for row in history:
+            live.step = int(row["epoch"])
+            for key, value in rounded(row).items():
+                if key != "epoch":
+                    live.log_metric(key, value)
+            live.make_summary()
+
+
+def rounded(row: dict[str, float]) -> dict[str, float]:
+    """Five significant digits: enough to compare, short enough to read."""
+    return {key: float(f"{value:.5g}") if key != "epoch" else value for key, value in row.items()}
+
+
+def plot_losses(path: Path, history: list[dict[str, float]], best_epoch: int) -> None:
+    """Training and held-out loss over epochs, the held-out minimum marked."""
+    from matplotlib.figure import Figure
+
+    epochs = [row["epoch"] for row in history]
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for part, label in (("train", "training"), ("validation", "held out")):
+        axes.plot(epochs, [row[f"{part}/loss"] for row in history], label=label)
+    best = next(row for row in history if row["epoch"] == best_epoch)["validation/loss"]
+    axes.plot([best_epoch], [best], "o", color="C1")
+    axes.annotate(
+        f"minimum {best:.4g} at epoch {best_epoch}",
+        (best_epoch, best),
+        xytext=(0, 12),
+        textcoords="offset points",
+        ha="center",
+    )
+    axes.set(xlabel="epoch", ylabel="loss")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=110)

@@ -1,0 +1,73 @@
+"""What a training stage does before and after its own model: one person's data in, results out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from lipsync.params import PersonParams
+from lipsync.training.checkpoints import Checkpoints, scratch_folder
+from lipsync.training.data import PersonData, load_person_data
+from lipsync.training.device import Compute, choose_compute, make_deterministic
+from lipsync.training.fingerprint import fingerprint
+from lipsync.training.history import write_history
+from lipsync.training.loop import Task, fit
+from lipsync.training.params import ComputeParams, OptimizerParams, Seed, SplitParams
+from lipsync.training.split import Split, split_frames
+from lipsync.training.state import TrainingState
+
+
+@dataclass(frozen=True)
+class Session:
+    """One stage's training of one person."""
+
+    stage: str
+    params: PersonParams
+    compute: Compute
+    data: PersonData
+    split: Split
+    seed: int
+
+    def train(
+        self, model: nn.Module, task: Task, optimizer: OptimizerParams, epochs: int
+    ) -> TrainingState:
+        """Train ``model`` through ``task``, going on from a checkpoint of the same training."""
+        mark = fingerprint(self.stage, self.params)
+        folder = scratch_folder(self.stage, self.params.person, mark)
+        about = (
+            f"{self.stage} of {self.params.person}: {self.used_frames} of {self.split.frames} "
+            f"frames, batch {task.samples_per_step}, on {self.compute}"
+        )
+        with Checkpoints(folder, mark) as checkpoints:
+            return fit(task, TrainingState(model, optimizer), epochs, checkpoints, about)
+
+    @property
+    def used_frames(self) -> int:
+        """Frames with a face in the training part."""
+        return int(self.data.valid[: self.split.training_end].sum())
+
+    def write(self, state: TrainingState, full_state: Path, metrics: Path) -> None:
+        """Write the full state and the history, both outs of the stage."""
+        state.save(full_state, fingerprint(self.stage, self.params))
+        model = sum(parameter.numel() for parameter in state.model.parameters())
+        about: dict[str, Any] = {
+            "parameters": model,
+            "training_frames": self.used_frames,
+            "held_out_frames": self.split.frames - self.split.validation_start,
+            "device": self.compute.device.type,
+        }
+        write_history(metrics, state, about)
+
+
+def open_session(stage: str, params: PersonParams) -> Session:
+    """Choose the device, seed everything, load faces and speech and split them."""
+    make_deterministic()
+    seed = params[Seed].root
+    torch.manual_seed(seed)
+    compute = choose_compute(params[ComputeParams])
+    folder = Path("data") / params.person
+    data = load_person_data(folder / "faces.npz", folder / "speech.npz", compute.device)
+    split = split_frames(data.frames, data.fps, params[SplitParams])
+    return Session(stage, params, compute, data, split, seed)

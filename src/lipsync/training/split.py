@@ -1,0 +1,60 @@
+"""Which frames are trained on and which are held out.
+
+The last ``split.validation`` of a video is held out, and ``split.gap`` seconds before it belong to
+neither side, so that no speech window and no neighbouring picture reaches across.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lipsync.errors import LipsyncError
+from lipsync.training.params import SplitParams
+
+MIN_FRAMES = 20  # on either side; fewer can neither teach nor measure anything
+
+
+@dataclass(frozen=True)
+class Split:
+    """Frame numbers [0, training_end) and [validation_start, frames)."""
+
+    training_end: int
+    validation_start: int
+    frames: int
+
+    @property
+    def training(self) -> np.ndarray:
+        """(T,) int64 frame numbers of the training part."""
+        return np.arange(self.training_end)
+
+    @property
+    def validation(self) -> np.ndarray:
+        """(V,) int64 frame numbers of the held-out part."""
+        return np.arange(self.validation_start, self.frames)
+
+
+def split_frames(frames: int, fps: float, params: SplitParams) -> Split:
+    """Split ``frames`` pictures at ``fps``; LipsyncError if either part is too short."""
+    start = frames - round(frames * params.validation)
+    end = start - round(params.gap * fps)
+    if end < MIN_FRAMES or frames - start < MIN_FRAMES:
+        raise LipsyncError(
+            f"split: {frames} frames at {fps:g} fps leave {max(end, 0)} for training and "
+            f"{frames - start} held out; both need at least {MIN_FRAMES}: take a longer video, "
+            "or change split.validation or split.gap"
+        )
+    return Split(training_end=end, validation_start=start, frames=frames)
+
+
+def runs(valid: np.ndarray, length: int) -> np.ndarray:
+    """Starts of all windows of ``length`` consecutive valid frames.
+
+    Args:
+        valid: (N,) bool
+    Returns:
+        (M,) int64, each i with valid[i : i + length] all true
+    """
+    if len(valid) < length:
+        return np.zeros(0, dtype=np.int64)
+    windows = np.lib.stride_tricks.sliding_window_view(valid, length)  # (N - length + 1, length)
+    return np.flatnonzero(windows.all(axis=1))

@@ -1,0 +1,135 @@
+"""The full state of a training, and its file.
+
+One safetensors file holds weights, their moving average, optimiser moments, counters, metric
+history and the sample pictures made so far. Nothing else is needed to go on: order and
+augmentation are functions of (seed, epoch, step). No pickle, so a state from a stranger is data.
+"""
+
+import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from lipsync.errors import LipsyncError
+from lipsync.training.params import OptimizerParams
+from lipsync.training.tensors import read_header, read_tensors, write_tensors
+
+FORMAT = "lipsync-training-1"
+
+
+@dataclass
+class Progress:
+    """Counters and history; JSON in the file's metadata."""
+
+    epoch: int = 0  # finished epochs
+    step: int = 0  # finished steps of the epoch under way
+    total_steps: int = 0
+    sums: dict[str, float] = field(default_factory=dict)  # of the losses of the epoch under way
+    history: list[dict[str, float]] = field(default_factory=list)  # one row a finished epoch
+    best_epoch: int = 0
+    best_value: float = float("inf")
+
+
+class TrainingState:
+    """Model, moving average, optimiser and progress of one training.
+
+    Args:
+        model: on its device
+        params: of the optimiser
+    """
+
+    def __init__(self, model: nn.Module, params: OptimizerParams) -> None:
+        self.model = model
+        self.ema = copy.deepcopy(model).requires_grad_(False).eval()
+        self.params = params
+        self.optimizer = torch.optim.AdamW(
+            model.parameters(),
+            lr=params.learning_rate,
+            betas=(0.9, 0.99),
+            weight_decay=params.weight_decay,
+            fused=True,
+        )
+        self.progress = Progress()
+        self.pictures: dict[str, bytes] = {}  # file name -> JPEG
+
+    def update(self, loss: torch.Tensor) -> None:
+        """One optimiser step on ``loss`` (scalar), then the moving average."""
+        progress = self.progress
+        warm = min(1.0, (progress.total_steps + 1) / max(1, self.params.warmup_steps))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.params.learning_rate * warm
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.params.gradient_clip)
+        self.optimizer.step()
+        progress.total_steps += 1
+        # Young averages forget faster, so that the first epochs are not the initial weights.
+        decay = min(self.params.ema_decay, progress.total_steps / (10 + progress.total_steps))
+        with torch.no_grad():
+            averaged, current = list(self.ema.parameters()), list(self.model.parameters())
+            torch._foreach_lerp_(averaged, current, 1 - decay)
+            for average, buffer in zip(self.ema.buffers(), self.model.buffers(), strict=True):
+                average.copy_(buffer)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Everything that is a tensor, by a flat name."""
+        named = {f"model.{key}": value for key, value in self.model.state_dict().items()}
+        named |= {f"ema.{key}": value for key, value in self.ema.state_dict().items()}
+        for key, parameter in self.model.named_parameters():
+            for moment, value in self.optimizer.state.get(parameter, {}).items():
+                named[f"optimizer.{moment}.{key}"] = torch.as_tensor(value)
+        for name, data in self.pictures.items():
+            named[f"picture.{name}"] = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+        return {key: value.detach().cpu().contiguous() for key, value in named.items()}
+
+    def save(self, path: Path, fingerprint: str) -> None:
+        """Write the whole state; the file appears under its name only when complete."""
+        header = {"format": FORMAT, "fingerprint": fingerprint, "progress": vars(self.progress)}
+        write_tensors(path, self.tensors(), header)
+
+    def load(self, path: Path) -> None:
+        """Take over a saved state.
+
+        Raises:
+            LipsyncError: the file is damaged or is not a state of this model.
+        """
+        try:
+            header, tensors = read_tensors(path)
+            progress = Progress(**header["progress"])
+            self.model.load_state_dict(_strip(tensors, "model."))
+            self.ema.load_state_dict(_strip(tensors, "ema."))
+            moments: dict[str, dict[str, torch.Tensor]] = {}
+            for key, value in _strip(tensors, "optimizer.").items():
+                moment, name = key.split(".", 1)
+                moments.setdefault(name, {})[moment] = value
+            for name, parameter in self.model.named_parameters():
+                if name in moments:
+                    self.optimizer.state[parameter] = {
+                        moment: value.to(parameter.device)
+                        for moment, value in moments[name].items()
+                    }
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise LipsyncError(f"{path}: damaged or foreign training state: {error}") from error
+        self.progress = progress
+        self.pictures = {
+            name: value.numpy().tobytes() for name, value in _strip(tensors, "picture.").items()
+        }
+
+
+def read_progress(path: Path) -> tuple[Progress, str]:
+    """Progress and fingerprint of a saved state, without its tensors.
+
+    Raises:
+        LipsyncError: the file is damaged.
+    """
+    header = read_header(path)
+    try:
+        return Progress(**header["progress"]), header["fingerprint"]
+    except (KeyError, TypeError) as error:
+        raise LipsyncError(f"{path}: damaged or foreign training state: {error}") from error
+
+
+def _strip(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

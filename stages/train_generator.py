@@ -1,0 +1,51 @@
+"""Train the face generator of one person."""
+
+from pathlib import Path
+
+import torch
+
+from lipsync.generator.model import Generator
+from lipsync.generator.params import GeneratorParams
+from lipsync.generator.reference import choose_reference
+from lipsync.generator.task import GeneratorTask
+from lipsync.generator.weights import save_generator
+from lipsync.params import PersonParams
+from lipsync.stage import stage
+from lipsync.syncnet.weights import load_syncnet
+from lipsync.training.data import to_unit
+from lipsync.training.params import Epochs
+from lipsync.training.session import open_session
+
+
+@stage
+def train_generator(params: PersonParams) -> None:
+    """Read faces, speech and SyncNet; write weights, full state, history and sample pictures."""
+    chosen, models = params[GeneratorParams], Path("models") / params.person
+    session = open_session("train_generator", params)
+    data, device = session.data, session.compute.device
+    syncnet = load_syncnet(models / "syncnet.safetensors").to(device)
+    training = slice(0, session.split.training_end)
+    number = choose_reference(data.crops[training], data.valid[training], data.mouth[training])
+    reference = data.crops[number : number + 1]  # (1, 3, S, S)
+    model = Generator(data.size, data.speech_dimension, **chosen.architecture())
+    model.to(device, memory_format=torch.channels_last)
+    task = GeneratorTask(
+        model,
+        syncnet,
+        data,
+        to_unit(reference),
+        session.split,
+        chosen,
+        session.compute,
+        session.seed,
+    )
+    state = session.train(model, task, chosen, params[Epochs].root)
+    picture = reference[0].permute(1, 2, 0).cpu().numpy()  # (S, S, 3)
+    save_generator(models / "generator.safetensors", state.ema, picture)
+    session.write(
+        state, models / "generator_state.safetensors", Path("metrics") / params.person / "generator"
+    )
+
+
+if __name__ == "__main__":
+    train_generator()
