@@ -1,0 +1,51 @@
+"""Two masks in crop coordinates, functions of the crop's size alone.
+
+The line of the eyes lies `crop.EYE_LINE` (0.175) of the side below the top. `visible_mask` ends
+just below the lower lids: jaw, chin, cheeks and throat would tell the generator what the mouth
+does. `paste_mask` begins below that, is 1 over nose tip, cheeks, jaw and open chin, and runs out
+wide.
+"""
+
+from functools import cache
+
+import numpy as np
+
+VISIBLE_END = 0.245  # of the side, from the top: nothing is seen below
+VISIBLE_FADE = 0.02  # of the side, above VISIBLE_END
+PASTE_START = 0.26  # of the side, from the top: the frame's own lower lids stay when the head nods
+PASTE_FADE_TOP = 0.09  # of the side, below PASTE_START
+PASTE_FADE = 0.22  # of the half axes of the pasted oval
+OVAL_POWER = 2.8  # 2 is an ellipse, more is boxier
+
+
+@cache
+def visible_mask(size: int) -> np.ndarray:
+    """(size, size) float32: 1 where the generator may see the target frame, 0 from 0.245 down."""
+    y = (np.arange(size) + 0.5) / size
+    rows = _rise((VISIBLE_END - y) / VISIBLE_FADE)
+    return _fixed(np.broadcast_to(rows[:, None], (size, size)))
+
+
+@cache
+def paste_mask(size: int) -> np.ndarray:
+    """(size, size) float32: weight of the new face; 0 at the border and where the frame is seen."""
+    steps = (np.arange(size) + 0.5) / size
+    from_top = _rise((steps - PASTE_START) / PASTE_FADE_TOP)
+    # An oval that touches the crop's outermost pixels' centres at left, right and bottom.
+    reach = 0.5 - 1 / size
+    x = np.abs(steps - 0.5) / reach
+    y = np.abs(steps - 0.5) / reach
+    radius = (x[None, :] ** OVAL_POWER + y[:, None] ** OVAL_POWER) ** (1 / OVAL_POWER)
+    return _fixed(_rise((1 - radius) / PASTE_FADE) * from_top[:, None])
+
+
+def _rise(x: np.ndarray) -> np.ndarray:
+    """0 up to 0, 1 from 1 on, smooth between, with level ends."""
+    x = np.clip(x, 0, 1)
+    return x * x * (3 - 2 * x)
+
+
+def _fixed(mask: np.ndarray) -> np.ndarray:
+    mask = np.ascontiguousarray(mask, dtype=np.float32)
+    mask.flags.writeable = False  # it is shared by all callers
+    return mask
