@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -16,7 +16,7 @@ def progress(items: Iterable[T], *, total: int | None = None, desc: str) -> Iter
 
     Where stderr is not a terminal (a log, CI) a plain line appears every 10 seconds instead.
     """
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     if sys.stderr.isatty():
         yield from tqdm(items, total=total, desc=desc, leave=False, ncols=100)

@@ -4,13 +4,15 @@
   reach the network, however it is called.
 - Both pictures enter through a pixel-unshuffle of 4: convolutions run at a quarter of the crop's
   side and less, where a processor is quick.
-- Speech enters every block of the decoder and the bottleneck as FiLM (Perez et al., 2018): a scale and a shift
-  of each channel.
+- Speech enters every block of the bottleneck and the decoder as FiLM (Perez et al., 2018): a scale
+  and a shift of each channel.
 - The reference has an encoder of its own. A person's reference is one picture, so at export its
   features are constants and cost nothing.
 - No normalisation layers: residual branches start at zero (SkipInit, De & Smith, 2020), which
   leaves nothing to fold, no batch statistics and no disagreement between training and rendering.
 """
+
+import itertools
 
 import torch
 from torch import nn
@@ -32,6 +34,8 @@ class Generator(nn.Module):
         speech_channels: of the speech code
     """
 
+    visible: torch.Tensor
+
     def __init__(
         self,
         size: int,
@@ -43,6 +47,7 @@ class Generator(nn.Module):
         speech_channels: int = 128,
     ) -> None:
         super().__init__()
+        self.past, self.future = past, future
         self.config = {
             "size": size,
             "speech_dimension": speech_dimension,
@@ -133,7 +138,7 @@ class Encoder(nn.Module):
         self.stem = nn.Conv2d(3 * PATCH**2, channels[0], 3, padding=1)
         self.down = nn.ModuleList(
             nn.Conv2d(fine, coarse, 3, stride=2, padding=1)
-            for fine, coarse in zip(channels, channels[1:], strict=False)
+            for fine, coarse in itertools.pairwise(channels)
         )
 
     def forward(self, picture: torch.Tensor) -> list[torch.Tensor]:

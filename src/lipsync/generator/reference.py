@@ -1,8 +1,8 @@
 """The reference picture: one policy for training, evaluation and rendering.
 
-One crop of the training part shows the network the person's look. It is chosen with the lips closed,
-or nearly, since an open mouth in the reference would have to be painted over in every silence; among
-those, the sharpest.
+One crop of the training part shows the network the person's look: of the frames with the lips
+closed, or nearly, the sharpest. An open mouth in the reference would have to be painted over in
+every silence.
 """
 
 import cv2

@@ -184,11 +184,12 @@ def paint(
     Returns:
         (B, 3, S, S) 0..1
     """
-    past, future = model.config["past"], model.config["future"]
     spoken = frames if speech_frames is None else speech_frames
     features = model.encode_reference(reference)
     parts = [
-        model.generate(to_unit(data.crops[some]), features, data.windows(other, past, future))
+        model.generate(
+            to_unit(data.crops[some]), features, data.windows(other, model.past, model.future)
+        )
         for some, other in zip(frames.split(BATCH), spoken.split(BATCH), strict=True)
     ]
     return torch.cat(parts).clamp_(0, 1)

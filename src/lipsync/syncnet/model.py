@@ -1,10 +1,12 @@
 """SyncNet: pictures of a mouth and the speech around them, embedded so that belonging means near.
 
 After "Out of time: automated lip sync in the wild" (Chung & Zisserman, 2016), with the contrast of
-CLIP (Radford et al., 2021) in place of pairs. Pictures pass one by one through a small convolutional
-net, whose features the generator's perceptual loss uses too; their sequence is joined by a second
-net, so that neighbouring windows share the work.
+CLIP (Radford et al., 2021) in place of pairs. Pictures pass one by one through a small
+convolutional net, whose features the generator's perceptual loss uses too; their sequence is joined
+by a second net, so that neighbouring windows share the work.
 """
+
+import itertools
 
 import numpy as np
 import torch
@@ -24,6 +26,9 @@ class SyncNet(nn.Module):
         frames: T, pictures in a window
         context: speech rows beyond the pictures on either side
     """
+
+    _down: torch.Tensor
+    _across: torch.Tensor
 
     def __init__(
         self,
@@ -59,7 +64,7 @@ class SyncNet(nn.Module):
                 nn.GroupNorm(8, after),
                 nn.ReLU(),
             )
-            for before, after in zip(widths, widths[1:], strict=False)
+            for before, after in itertools.pairwise(widths)
         )
         self.picture = nn.Linear(widths[-1] * 4 * 4, embedding)
         self.face = _joined(embedding, frames, embedding, dropout)

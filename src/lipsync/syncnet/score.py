@@ -71,7 +71,7 @@ def scan_offsets(
     return torch.einsum("we,wse->ws", faces, speech).cpu().numpy()
 
 
-def score(cosines: np.ndarray, starts: np.ndarray, average: int) -> SyncScore:
+def summarise(cosines: np.ndarray, starts: np.ndarray, average: int) -> SyncScore:
     """Summarise a scan.
 
     Args:

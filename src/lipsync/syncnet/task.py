@@ -13,8 +13,8 @@ from lipsync.syncnet.score import (
     contrastive_loss,
     embed_pictures,
     scan_offsets,
+    summarise,
 )
-from lipsync.syncnet.score import score as summarise
 from lipsync.training import augment
 from lipsync.training.data import PersonData, to_unit
 from lipsync.training.device import Compute, step_generator

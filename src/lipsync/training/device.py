@@ -42,7 +42,7 @@ def choose_compute(params: ComputeParams) -> Compute:
     }
     name = params.device
     if name == "auto":
-        name = next(key for key in ("cuda", "mps", "cpu") if available[key])  # type: ignore[assignment]
+        name = next(key for key in ("cuda", "mps", "cpu") if available[key])
     if not available[name]:
         raise LipsyncError(
             f"compute.device: {name} is not available here; legal: auto, "

@@ -197,8 +197,9 @@ class Display:
         rate = self._rate()
         left = (self._total - self._done) / rate if rate else 0.0
         print(
-            f"epoch {self._epoch}/{self._epochs}: loss {row['train/loss']:.4f}, held-out "
-            f"{row['validation/loss']:.4f}, {rate * self._samples:.1f} samples/s, {left:.0f} s left",
+            f"epoch {self._epoch}/{self._epochs}: loss {row['train/loss']:.4f}, "
+            f"held-out {row['validation/loss']:.4f}, {rate * self._samples:.1f} samples/s, "
+            f"{left:.0f} s left",
             file=sys.stderr,
             flush=True,
         )

@@ -68,7 +68,8 @@ class TrainingState:
         # Young averages forget faster, so that the first epochs are not the initial weights.
         decay = min(self.params.ema_decay, progress.total_steps / (10 + progress.total_steps))
         with torch.no_grad():
-            averaged, current = list(self.ema.parameters()), list(self.model.parameters())
+            averaged: list[torch.Tensor] = list(self.ema.parameters())
+            current: list[torch.Tensor] = list(self.model.parameters())
             torch._foreach_lerp_(averaged, current, 1 - decay)
             for average, buffer in zip(self.ema.buffers(), self.model.buffers(), strict=True):
                 average.copy_(buffer)
