@@ -1,0 +1,1 @@
+"""Pictures and sound: the clock, decoding, encoding, and bringing a source onto the clock."""

@@ -1,0 +1,112 @@
+"""Sound in and out of files: mono float32 -1..1 at the wanted rate.
+
+Reading streams: decoded blocks are mixed to mono (mean of the channels), laid out on the file's
+clock by their timestamps, and resampled, so a gap in the recording stays a gap and sound never
+slides against the picture. What encoders add before the first sample (AAC priming) is cut.
+"""
+
+import wave
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.error import InvalidDataError
+
+from lipsync.files import atomic_path
+from lipsync.media.clock import round_half_up
+from lipsync.media.container import audio_stream, open_input
+
+SAMPLE_RATE = 16_000  # Hz, of audio.wav and of all speech encoders
+MAX_SLIP = Fraction(1, 50)  # s that timestamps may stray from the sample count: jitter, no gap
+SILENCE_BLOCK = 1 << 16  # samples at a time when a gap is filled
+PCM_SCALE = 32768  # PCM16 steps per unit
+
+
+def read_audio(path: str | Path, rate: int = SAMPLE_RATE) -> np.ndarray:
+    """The whole sound of a file, (n,) float32 at ``rate`` Hz, from its first sample on."""
+    return np.concatenate([np.zeros(0, np.float32), *audio_blocks(path, rate)])
+
+
+def audio_blocks(
+    path: str | Path, rate: int = SAMPLE_RATE, start: Fraction | None = None
+) -> Iterator[np.ndarray]:
+    """The sound of a file in blocks, each (n,) float32 at ``rate`` Hz; constant memory.
+
+    ``start`` is where the first sample shall lie, in seconds on the file's own clock: later sound
+    gets silence before it, earlier sound is cut. None starts with the sound itself.
+
+    Raises LipsyncError if the file is missing, unreadable or has no audio track.
+    """
+    with open_input(path) as container:
+        stream = audio_stream(container, path)
+        resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)
+        for samples in _on_the_clock(_decode(container, stream), stream.rate, start):
+            frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
+            frame.sample_rate = stream.rate
+            yield from (out.to_ndarray()[0] for out in resampler.resample(frame))
+        yield from (out.to_ndarray()[0] for out in resampler.resample(None))
+
+
+def _decode(
+    container: av.container.InputContainer, stream: av.AudioStream
+) -> Iterator[tuple[Fraction | None, np.ndarray]]:
+    """Decoded blocks: start in seconds (None where the file does not say), (n,) float32."""
+    planar = av.AudioResampler(format="fltp")
+    for packet in container.demux(stream):
+        try:
+            frames = packet.decode()
+        except InvalidDataError:
+            continue  # a damaged packet is a gap, which _on_the_clock fills with silence
+        for frame in frames:
+            time = None
+            if frame.pts is not None and frame.time_base is not None:
+                time = frame.pts * frame.time_base
+            for plane in planar.resample(frame):
+                yield time, plane.to_ndarray().mean(axis=0, dtype=np.float32)  # (C, n) -> (n,)
+
+
+def _on_the_clock(
+    blocks: Iterable[tuple[Fraction | None, np.ndarray]], rate: int, start: Fraction | None
+) -> Iterator[np.ndarray]:
+    """Blocks without their timestamps, gaps filled with silence and overlaps cut."""
+    position = 0  # samples given out since `start`
+    for number, (time, samples) in enumerate(blocks):
+        if start is None:
+            start = time if time is not None else Fraction(0)
+        offset = round_half_up((time - start) * rate) if time is not None else position
+        slip = offset - position
+        if number and abs(slip) <= MAX_SLIP * rate:
+            slip = 0
+        for done in range(0, slip, SILENCE_BLOCK):
+            yield np.zeros(min(SILENCE_BLOCK, slip - done), np.float32)
+        samples = samples[max(0, -slip) :]
+        position += max(0, slip) + len(samples)
+        if len(samples):
+            yield samples
+
+
+def exactly(blocks: Iterable[np.ndarray], samples: int) -> Iterator[np.ndarray]:
+    """Cut the blocks, or add silence, so that they hold ``samples`` samples together."""
+    missing = samples
+    for block in blocks:
+        if missing:
+            yield block[:missing]
+        missing -= min(missing, len(block))
+    for done in range(0, missing, SILENCE_BLOCK):
+        yield np.zeros(min(SILENCE_BLOCK, missing - done), np.float32)
+
+
+def write_wav(
+    path: str | Path, sound: np.ndarray | Iterable[np.ndarray], rate: int = SAMPLE_RATE
+) -> None:
+    """Write mono PCM16; ``sound`` is (n,) float32 -1..1, or such blocks. Louder is clipped."""
+    blocks = [sound] if isinstance(sound, np.ndarray) else sound
+    with atomic_path(path) as temporary, wave.open(str(temporary), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        for block in blocks:
+            steps = np.rint(block * PCM_SCALE).clip(-PCM_SCALE, PCM_SCALE - 1)
+            file.writeframes(steps.astype("<i2").tobytes())
