@@ -1,10 +1,14 @@
 """Putting a face back into its picture."""
 
+from functools import cache
+
 import cv2
 import numpy as np
 
 from lipsync.faces.crop import resample
 from lipsync.faces.masks import paste_mask
+
+_paste_mask = cache(paste_mask)
 
 
 def paste(
@@ -17,7 +21,7 @@ def paste(
     """
     size = face.shape[0]
     if mask is None:
-        mask = paste_mask(size)
+        mask = _paste_mask(size)
     x0, y0, x1, y1 = (float(value) for value in box)
     left, top = int(np.ceil(x0)), int(np.ceil(y0))  # whole pixels inside the box
     right, bottom = int(np.floor(x1)), int(np.floor(y1))

@@ -6,8 +6,6 @@ does. `paste_mask` begins below that, is 1 over nose tip, cheeks, jaw and open c
 wide.
 """
 
-from functools import cache
-
 import numpy as np
 
 VISIBLE_END = 0.245  # of the side, from the top: nothing is seen below
@@ -18,34 +16,24 @@ PASTE_FADE = 0.22  # of the half axes of the pasted oval
 OVAL_POWER = 2.8  # 2 is an ellipse, more is boxier
 
 
-@cache
 def visible_mask(size: int) -> np.ndarray:
     """(size, size) float32: 1 where the generator may see the target frame, 0 from 0.245 down."""
     y = (np.arange(size) + 0.5) / size
     rows = _rise((VISIBLE_END - y) / VISIBLE_FADE)
-    return _fixed(np.broadcast_to(rows[:, None], (size, size)))
+    return np.tile(rows[:, None], (1, size)).astype(np.float32)
 
 
-@cache
 def paste_mask(size: int) -> np.ndarray:
     """(size, size) float32: weight of the new face; 0 at the border and where the frame is seen."""
     steps = (np.arange(size) + 0.5) / size
     from_top = _rise((steps - PASTE_START) / PASTE_FADE_TOP)
-    # An oval that touches the crop's outermost pixels' centres at left, right and bottom.
-    reach = 0.5 - 1 / size
-    x = np.abs(steps - 0.5) / reach
-    y = np.abs(steps - 0.5) / reach
-    radius = (x[None, :] ** OVAL_POWER + y[:, None] ** OVAL_POWER) ** (1 / OVAL_POWER)
-    return _fixed(_rise((1 - radius) / PASTE_FADE) * from_top[:, None])
+    # An oval that ends inside the outermost pixels: their centres are half a pixel from the edge.
+    away = (np.abs(steps - 0.5) / (0.5 - 1 / size)) ** OVAL_POWER
+    radius = (away[None, :] + away[:, None]) ** (1 / OVAL_POWER)
+    return (_rise((1 - radius) / PASTE_FADE) * from_top[:, None]).astype(np.float32)
 
 
 def _rise(x: np.ndarray) -> np.ndarray:
     """0 up to 0, 1 from 1 on, smooth between, with level ends."""
     x = np.clip(x, 0, 1)
     return x * x * (3 - 2 * x)
-
-
-def _fixed(mask: np.ndarray) -> np.ndarray:
-    mask = np.ascontiguousarray(mask, dtype=np.float32)
-    mask.flags.writeable = False  # it is shared by all callers
-    return mask

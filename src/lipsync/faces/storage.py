@@ -1,0 +1,63 @@
+"""landmarks.npz and faces.npz: uncompressed, and the same content gives the same bytes.
+
+(numpy and zipfile leave the date of an archive's members at 1980 unless one is given.)
+"""
+
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from lipsync.errors import LipsyncError
+from lipsync.faces.tracker import Landmarks
+from lipsync.files import atomic_path
+
+
+def write_landmarks(path: Path, landmarks: Landmarks) -> None:
+    """points (N, 468, 2) float32, valid (N,) bool, score (N,) float32."""
+    with atomic_path(path) as temporary:
+        np.savez(temporary, points=landmarks.points, valid=landmarks.valid, score=landmarks.score)
+
+
+def read_landmarks(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """points (N, 468, 2) float32 pixels, NaN where invalid, and valid (N,) bool."""
+    try:
+        with np.load(path) as archive:
+            return archive["points"], archive["valid"]
+    except FileNotFoundError:
+        raise LipsyncError(f"{path}: no such file; run `dvc repro`") from None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise LipsyncError(f"{path}: damaged: {error}; run `dvc repro`") from error
+
+
+def write_faces(
+    path: Path,
+    crops: Iterable[np.ndarray],
+    size: int,
+    boxes: np.ndarray,
+    valid: np.ndarray,
+    mouth: np.ndarray,
+) -> None:
+    """boxes (N, 4), valid (N,), mouth (N, 4), and N ``crops`` (size, size, 3) uint8 as they come.
+
+    Nothing is written where there are more or fewer crops than boxes.
+    """
+    header = {
+        "descr": np.lib.format.dtype_to_descr(np.dtype(np.uint8)),
+        "fortran_order": False,
+        "shape": (len(boxes), size, size, 3),
+    }
+    with atomic_path(path) as temporary:
+        np.savez(temporary, boxes=boxes, valid=valid, mouth=mouth)
+        written = 0
+        with (
+            zipfile.ZipFile(temporary, "a") as archive,
+            archive.open("crops.npy", "w", force_zip64=True) as member,
+        ):
+            np.lib.format.write_array_header_1_0(member, header)
+            for crop in crops:
+                member.write(crop.tobytes())
+                written += 1
+        if written != len(boxes):
+            raise ValueError(f"{path}: {written} crops for {len(boxes)} boxes")

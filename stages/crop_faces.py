@@ -1,0 +1,49 @@
+"""Cut a steady square around the lower face out of each frame of a person's video."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from lipsync.errors import LipsyncError
+from lipsync.faces.crop import crop_boxes, extract, points_in_crop
+from lipsync.faces.landmarks import mouth_boxes
+from lipsync.faces.params import CropParams
+from lipsync.faces.storage import read_landmarks, write_faces
+from lipsync.media.video import probe, read_frames
+from lipsync.params import PersonParams
+from lipsync.progress import progress
+from lipsync.stage import stage
+
+SMALL = 0.75  # of crop.size: a box below it has to be enlarged so much that it looks soft
+
+
+@stage
+def crop_faces(params: PersonParams) -> None:
+    folder = Path("data") / params.person
+    frames, crop = folder / "frames.mp4", params[CropParams]
+    points, valid = read_landmarks(folder / "landmarks.npz")
+    info = probe(frames)
+    if info.frames != len(points):
+        raise LipsyncError(
+            f"{frames}: {info.frames} pictures, but landmarks of {len(points)}; run `dvc repro`"
+        )
+    boxes = crop_boxes(points, valid, info.width, info.height, float(info.fps), crop.smoothing)
+
+    pictures = progress(read_frames(frames), total=len(boxes), desc="crops")
+    crops = (extract(*pair, crop.size) for pair in zip(pictures, boxes, strict=True))
+    mouth = mouth_boxes(points_in_crop(points, boxes, crop.size))
+    write_faces(folder / "faces.npz", crops, crop.size, boxes, valid, mouth)
+
+    side = float(np.median(boxes[:, 2] - boxes[:, 0]))
+    print(f"the face's box is {side:.0f} pixels wide, its crop {crop.size}")
+    if side < SMALL * crop.size:
+        print(
+            f"warning: {params.video}: the face's box is only {side:.0f} pixels wide and is "
+            f"enlarged to {crop.size}; record closer or lower crop.size",
+            file=sys.stderr,
+        )
+
+
+if __name__ == "__main__":
+    crop_faces()
