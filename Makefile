@@ -1,0 +1,48 @@
+# `make demo` and `make test` are all that a newcomer needs; `make help` lists the rest.
+PYTHON ?= python3
+BIN := $(CURDIR)/.venv/bin
+export PATH := $(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint types tests format lock sample
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: .venv/.installed  ## make .venv with the pinned dependencies
+
+.venv/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(0 if sys.version_info >= (3, 11) else \
+	  f"make: Python 3.11 or newer is needed, $(PYTHON) is {v}; try: make PYTHON=python3.12 demo")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
+	$(BIN)/uv pip install --quiet --python .venv -r requirements.lock
+	$(BIN)/uv pip install --quiet --python .venv --no-deps -e .
+	@touch $@
+
+demo: install  ## run the whole pipeline on the sample: data/sample/render.mp4
+	@dvc repro
+	@lipsync summary
+
+test: lint types tests  ## lint, types and all tests
+
+lint: install  ## ruff, format included
+	ruff check .
+	ruff format --check .
+
+types: install  ## mypy on src/
+	mypy
+
+tests: install  ## pytest
+	pytest --durations=8
+
+format: install  ## let ruff mend what it can
+	ruff check --fix .
+	ruff format .
+
+lock: install  ## pin the newest dependencies that pyproject.toml allows
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-header \
+	  --no-emit-index-url --upgrade --quiet -o requirements.lock
+
+sample: install  ## make data/videos/sample.mp4 and data/speech/sample.wav again
+	python -m lipsync.sample

@@ -1,0 +1,33 @@
+"""The command ``lipsync``. Imports that take time stand inside the commands."""
+
+from pathlib import Path
+
+import typer
+
+from lipsync.stage import PARAMS_FILE, errors_for_people
+
+app = typer.Typer(
+    help="From a talking-head video to an avatar that speaks any audio. The pipeline itself runs "
+    "with `dvc repro`.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def main() -> None:
+    """Give ``lipsync`` subcommands even while there is one."""
+
+
+@app.command()
+def summary(
+    people: list[str] = typer.Argument(None, help="names; by default everybody in params.yaml"),
+) -> None:
+    """Print where each person's video and figures are, and the metrics with what is good."""
+    with errors_for_people("lipsync summary"):
+        from lipsync.evaluation.summary import print_summary
+        from lipsync.params import load_params
+
+        for person in people or load_params(PARAMS_FILE).people:
+            print_summary(person, Path("."))
