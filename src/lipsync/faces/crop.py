@@ -130,7 +130,7 @@ def resample(
     height, width = shape[0] * samples, shape[1] * samples
     shift = 0.5 * step - 0.5  # cv2 counts from pixel centres
     matrix = np.array([[step, 0, x0 + shift], [0, step, y0 + shift]])
-    kernel = cv2.INTER_CUBIC if samples == 1 else cv2.INTER_LINEAR
+    kernel = cv2.INTER_CUBIC if samples <= 2 else cv2.INTER_LINEAR  # sharp where it shows
     flags = kernel | cv2.WARP_INVERSE_MAP
     fine = cv2.warpAffine(
         picture, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE

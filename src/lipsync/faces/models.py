@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +107,21 @@ def _check(content: bytes, name: str, where: str) -> None:
         )
 
 
+@contextmanager
+def _no_chatter() -> Iterator[None]:
+    """Keep the runtime's note on its CPU delegate off stderr; it has no switch for that."""
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nowhere)
+
+
 class Network:
     """A tflite model with one input: float32 (1, H, W, 3) in, float32 arrays by name out."""
 
@@ -114,7 +131,8 @@ class Network:
         if not path.is_file():
             raise LipsyncError(f"{path}: missing; {REMEDY}")
         self._interpreter = Interpreter(str(path), num_threads=min(2, os.cpu_count() or 1))
-        self._interpreter.allocate_tensors()
+        with _no_chatter():
+            self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._outputs = {d["name"]: d["index"] for d in self._interpreter.get_output_details()}
 
