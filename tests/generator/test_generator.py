@@ -1,0 +1,144 @@
+"""The generator: what it may see, what its losses measure, and that it follows the sound."""
+
+import numpy as np
+import pytest
+import torch
+from tiny import tiny_person
+
+from lipsync.errors import LipsyncError
+from lipsync.faces.masks import paste_mask, visible_mask
+from lipsync.generator import losses as L
+from lipsync.generator.model import Generator
+from lipsync.generator.params import GeneratorParams
+from lipsync.generator.reference import choose_reference
+from lipsync.generator.task import GeneratorTask, paint
+from lipsync.generator.weights import load_generator, save_generator
+from lipsync.syncnet.model import SyncNet
+from lipsync.training.data import to_unit
+from lipsync.training.device import Compute
+from lipsync.training.params import SplitParams
+from lipsync.training.split import split_frames
+from lipsync.training.state import TrainingState
+
+PARAMS = GeneratorParams(channels=(16, 24), speech_channels=16, batch_size=20, warmup_steps=5, shift=0)
+CPU = Compute(torch.device("cpu"), torch.float32)
+
+
+def generator(size: int = 64, dimension: int = 8) -> Generator:
+    torch.manual_seed(0)
+    model = Generator(size, dimension, **PARAMS.architecture())
+    with torch.no_grad():  # residual branches start at zero; here they must be seen
+        for name, parameter in model.named_parameters():
+            if name.endswith("gain"):
+                parameter.fill_(0.5)
+    return model
+
+
+def test_nothing_hidden_reaches_the_picture():
+    model, draw = generator(), torch.Generator().manual_seed(1)
+    crop = torch.rand(1, 3, 64, 64, generator=draw)
+    other = torch.where(
+        torch.from_numpy(visible_mask(64)) > 0, crop, torch.rand(crop.shape, generator=draw)
+    )
+    reference, speech = torch.rand(1, 3, 64, 64), torch.rand(1, 11, 8)
+    assert torch.equal(model(crop, reference, speech), model(other, reference, speech))
+
+
+def test_what_is_pasted_was_hidden():
+    for size in (64, 160, 320):
+        assert (visible_mask(size) * paste_mask(size) == 0).all()
+
+
+def test_speech_band_and_reference_each_matter():
+    model, draw = generator(), torch.Generator().manual_seed(1)
+    crop, reference = torch.rand(2, 1, 3, 64, 64, generator=draw)
+    speech = torch.rand(1, 11, 8, generator=draw)
+    face = model(crop, reference, speech)
+    assert face.shape == (1, 3, 64, 64)
+    for changed in ((crop + 0.1, reference, speech), (crop, reference + 0.1, speech)):
+        assert not torch.allclose(face, model(*changed), atol=1e-4)
+    assert not torch.allclose(face, model(crop, reference, speech + 0.5), atol=1e-4)
+
+
+def test_one_reference_serves_a_batch():
+    model = generator()
+    crop, speech = torch.rand(3, 3, 64, 64), torch.rand(3, 11, 8)
+    reference = torch.rand(1, 3, 64, 64)
+    together = model(crop, reference, speech)
+    alone = model(crop[1:2], reference, speech[1:2])
+    assert torch.allclose(together[1:2], alone, atol=1e-5)
+
+
+def test_weighted_l1_counts_only_what_is_weighted():
+    truth = torch.zeros(1, 3, 4, 4)
+    painted = truth.clone()
+    painted[..., 0, 0] = 1.0
+    weight = torch.zeros(1, 1, 4, 4)
+    weight[..., 0, :2] = 1.0
+    assert L.weighted_l1(painted, truth, weight).item() == pytest.approx(0.5)
+    assert L.weighted_l1(painted, truth, 1 - weight).item() == 0
+
+
+def test_box_weight_covers_the_box_and_its_margin():
+    inside = L.box_weight(torch.tensor([[2.0, 4.0, 6.0, 8.0]]), 12, margin=0.25)[0, 0]
+    rows, columns = inside.any(1).nonzero().flatten(), inside.any(0).nonzero().flatten()
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (3, 8, 1, 6)
+
+
+def test_temporal_loss_ignores_a_constant_error_and_sees_jitter():
+    truth = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    weight = torch.ones(1, 1, 8, 8)
+    assert L.temporal_l1(truth + 0.2, truth, weight, 4).item() == pytest.approx(0, abs=1e-6)
+    jitter = truth + 0.1 * torch.tensor([1.0, -1.0, 1.0, -1.0])[:, None, None, None]
+    assert L.temporal_l1(jitter, truth, weight, 4).item() == pytest.approx(0.2, abs=1e-5)
+
+
+def test_the_reference_has_a_closed_mouth_and_is_sharp():
+    crops = torch.full((10, 3, 32, 32), 128, dtype=torch.uint8)
+    crops[3] = (torch.arange(32) % 2 * 80).to(torch.uint8)  # sharp, open
+    crops[7] = (torch.arange(32) // 4 % 2 * 80).to(torch.uint8)  # less sharp, closed
+    mouth = torch.tensor([[8.0, 10.0, 24.0, 24.0]]).repeat(10, 1)
+    mouth[6:8, 3] = 12.0
+    assert choose_reference(crops, np.ones(10, bool), mouth) == 7
+
+
+def test_a_clip_too_short_for_syncnet_is_refused():
+    data = tiny_person()
+    split = split_frames(data.frames, data.fps, SplitParams())
+    syncnet = SyncNet(64, 8, frames=7, channels=8, embedding=16)
+    with pytest.raises(LipsyncError, match=r"generator\.clip: 5 .*syncnet\.frames, 7"):
+        GeneratorTask(
+            generator(), syncnet, data, torch.rand(1, 3, 64, 64), split, PARAMS, CPU, seed=1
+        )
+
+
+def test_it_learns_to_follow_the_sound(tmp_path):
+    data = tiny_person()
+    split = split_frames(data.frames, data.fps, SplitParams(validation=0.25, gap=0.4))
+    torch.manual_seed(0)
+    model = Generator(64, 8, **PARAMS.architecture())
+    syncnet = SyncNet(64, 8, channels=8, embedding=16).requires_grad_(False).eval()
+    reference = to_unit(data.crops[:1])
+    task = GeneratorTask(model, syncnet, data, reference, split, PARAMS, CPU, seed=1)
+    state = TrainingState(model, PARAMS)
+    for step in range(120):
+        state.update(task.losses(step // task.steps(), step % task.steps())["loss"])
+    frames = torch.from_numpy(split.validation)
+    real = _opening(to_unit(data.crops[frames]))
+    right = _opening(paint(state.ema, data, frames, reference))
+    shifted = _opening(paint(state.ema, data, frames, reference, frames.roll(15)))
+    assert np.corrcoef(real, right)[0, 1] > 0.9
+    assert abs(np.corrcoef(real, shifted)[0, 1]) < 0.5
+
+    picture = data.crops[0].permute(1, 2, 0).numpy()
+    save_generator(tmp_path / "generator.safetensors", state.ema, picture)
+    again, kept = load_generator(tmp_path / "generator.safetensors")
+    assert np.array_equal(kept, picture)
+    assert torch.equal(
+        paint(again, data, frames[:4], reference), paint(state.ema, data, frames[:4], reference)
+    )
+
+
+def _opening(pictures: torch.Tensor) -> np.ndarray:
+    """Dark pixels of the column through the disc."""
+    return (pictures[:, 0, :, 30:34].mean(-1) < 0.4).sum(-1).numpy()

@@ -1,0 +1,201 @@
+"""Split, counted randomness, the state file, checkpoints, and the loop as a whole."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lipsync.errors import LipsyncError
+from lipsync.training.checkpoints import Checkpoints
+from lipsync.training.device import Compute, choose_compute, step_generator
+from lipsync.training.fingerprint import without_epochs
+from lipsync.training.history import write_history
+from lipsync.training.loop import INTERRUPTED, fit, is_milestone
+from lipsync.training.params import ComputeParams, OptimizerParams, SplitParams
+from lipsync.training.split import runs, split_frames
+from lipsync.training.state import TrainingState
+
+OPTIMIZER = OptimizerParams(learning_rate=0.05, warmup_steps=3, ema_decay=0.9)
+STEPS = 4
+
+
+class Line:
+    """Fits a line to points that are a function of (epoch, step)."""
+
+    samples_per_step = 8
+
+    def __init__(self, model: nn.Module, stop_at: tuple[int, int] | None = None) -> None:
+        self.model, self.stop_at = model, stop_at
+
+    def steps(self) -> int:
+        return STEPS
+
+    def losses(self, epoch: int, step: int) -> dict[str, torch.Tensor]:
+        if self.stop_at == (epoch, step):
+            os.kill(os.getpid(), signal.SIGINT)
+        x = torch.rand(8, 1, generator=step_generator(7, epoch, step))
+        return {"loss": (self.model(x) - 3 * x - 1).square().mean()}
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        x = torch.linspace(0, 1, 5)[:, None]
+        return {"loss": (model(x) - 3 * x - 1).square().mean().item()}
+
+    def picture(self, model: nn.Module) -> bytes | None:
+        return b"picture of " + str(round(model.weight.item(), 3)).encode()
+
+
+def train(folder: Path, epochs: int, stop_at: tuple[int, int] | None = None) -> TrainingState:
+    torch.manual_seed(0)
+    model = nn.Linear(1, 1)
+    with Checkpoints(folder, "mark") as checkpoints:
+        return fit(
+            Line(model, stop_at), TrainingState(model, OPTIMIZER), epochs, checkpoints, "line"
+        )
+
+
+def digest(state: TrainingState, path: Path) -> str:
+    state.save(path, "mark")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_split_leaves_a_gap_and_never_overlaps():
+    split = split_frames(700, 25, SplitParams(validation=0.2, gap=1.0))
+    assert split.validation[0] - split.training[-1] - 1 == 25
+    assert len(split.validation) == 140
+    assert split.validation[-1] == 699
+
+
+def test_too_short_a_video_is_explained():
+    with pytest.raises(LipsyncError, match=r"split: 100 frames .* longer video"):
+        split_frames(100, 25, SplitParams(validation=0.1, gap=1.0))
+
+
+def test_runs_skip_gaps():
+    valid = np.array([1, 1, 1, 0, 1, 1, 1, 1], bool)
+    assert runs(valid, 3).tolist() == [0, 4, 5]
+    assert runs(valid[:2], 3).tolist() == []
+
+
+def test_counted_randomness_depends_on_every_number():
+    first = torch.rand(4, generator=step_generator(1, 2, 3))
+    assert torch.equal(first, torch.rand(4, generator=step_generator(1, 2, 3)))
+    for other in ((1, 2, 4), (1, 3, 2), (2, 2, 3), (1, 2)):
+        assert not torch.equal(first, torch.rand(4, generator=step_generator(*other)))
+
+
+def test_training_learns_and_smooths():
+    state = TrainingState(nn.Linear(1, 1), OPTIMIZER)
+    task = Line(state.model)
+    for step in range(300):
+        state.update(task.losses(0, step)["loss"])
+    assert abs(state.ema.weight.item() - 3) < 0.05
+    assert abs(state.ema.bias.item() - 1) < 0.05
+
+
+def test_more_epochs_continue_to_the_same_bytes(tmp_path):
+    whole = digest(train(tmp_path / "whole", 6), tmp_path / "whole.safetensors")
+    train(tmp_path / "parts", 2)
+    continued = train(tmp_path / "parts", 6)
+    assert len(continued.progress.history) == 6
+    assert digest(continued, tmp_path / "parts.safetensors") == whole
+
+
+def test_a_stop_in_the_middle_of_an_epoch_continues_to_the_same_bytes(tmp_path, capsys):
+    whole = digest(train(tmp_path / "whole", 3), tmp_path / "whole.safetensors")
+    with pytest.raises(SystemExit) as stopped:
+        train(tmp_path / "parts", 3, stop_at=(1, 2))
+    assert stopped.value.code == INTERRUPTED
+    assert "stopped after epoch 1 of 3, step 3" in capsys.readouterr().err
+    assert digest(train(tmp_path / "parts", 3), tmp_path / "parts.safetensors") == whole
+
+
+def test_fewer_epochs_ignore_later_checkpoints(tmp_path):
+    two = digest(train(tmp_path / "two", 2), tmp_path / "two.safetensors")
+    train(tmp_path / "six", 6)
+    assert digest(train(tmp_path / "six", 2), tmp_path / "again.safetensors") == two
+
+
+def test_newest_three_and_the_best_are_kept(tmp_path):
+    state = train(tmp_path, 6)
+    names = sorted(path.name for path in tmp_path.glob("epoch_*"))
+    assert [name[:11] for name in names] == ["epoch_00004", "epoch_00005", "epoch_00006"]
+    best = TrainingState(nn.Linear(1, 1), OPTIMIZER)
+    best.load(tmp_path / "best.safetensors")
+    losses = [row["validation/loss"] for row in state.progress.history]
+    assert best.progress.epoch == state.progress.best_epoch == int(np.argmin(losses)) + 1
+
+
+def test_a_damaged_checkpoint_is_reported_and_the_one_before_it_used(tmp_path, capsys):
+    whole = digest(train(tmp_path / "whole", 4), tmp_path / "whole.safetensors")
+    train(tmp_path / "hurt", 3)
+    newest = sorted((tmp_path / "hurt").glob("epoch_*"))[-1]
+    newest.write_bytes(newest.read_bytes()[:-10])
+    assert digest(train(tmp_path / "hurt", 4), tmp_path / "hurt.safetensors") == whole
+    assert "epoch_00003" in capsys.readouterr().err
+
+
+def test_fresh_ignores_checkpoints(tmp_path, monkeypatch, capsys):
+    train(tmp_path, 2)
+    monkeypatch.setenv("LIPSYNC_FRESH", "1")
+    train(tmp_path, 2)
+    assert "continues" not in capsys.readouterr().err
+
+
+def test_a_second_trainer_is_refused(tmp_path):
+    with (
+        Checkpoints(tmp_path, "mark"),
+        pytest.raises(LipsyncError, match="another training"),
+        Checkpoints(tmp_path, "mark"),
+    ):
+        pass
+
+
+def test_a_loss_that_is_not_finite_stops_with_advice(tmp_path):
+    class Broken(Line):
+        def losses(self, epoch: int, step: int) -> dict[str, torch.Tensor]:
+            return {"loss": super().losses(epoch, step)["loss"] * (float("nan") if epoch else 1)}
+
+    model = nn.Linear(1, 1)
+    with (
+        Checkpoints(tmp_path, "mark") as checkpoints,
+        pytest.raises(LipsyncError, match=r"loss became nan in epoch 2.*learning_rate"),
+    ):
+        fit(Broken(model), TrainingState(model, OPTIMIZER), 3, checkpoints, "broken")
+    assert [path.name[:11] for path in tmp_path.glob("epoch_*")] == ["epoch_00001"]
+
+
+def test_history_files_hold_every_epoch_once(tmp_path):
+    state = train(tmp_path / "scratch", 5)
+    write_history(tmp_path / "out", state, {"device": "cpu"})
+    log = json.loads((tmp_path / "out" / "training_log.json").read_text())
+    assert [row["epoch"] for row in log["history"]] == [1, 2, 3, 4, 5]
+    table = (tmp_path / "out" / "plots" / "metrics" / "validation" / "loss.tsv").read_text()
+    assert [line.split("\t")[0] for line in table.splitlines()[1:]] == ["1", "2", "3", "4", "5"]
+    assert (tmp_path / "out" / "loss_history.png").stat().st_size > 5000
+    pictures = sorted(path.name for path in (tmp_path / "out" / "samples").iterdir())
+    assert pictures == ["epoch_00001.jpg", "epoch_00002.jpg", "epoch_00005.jpg"]
+
+
+def test_milestones():
+    shown = [epoch for epoch in range(1, 300) if is_milestone(epoch)]
+    assert shown == [1, 2, 5, 10, 20, 50, 100, 200]
+
+
+def test_fingerprints_ignore_epochs_at_any_depth():
+    values = {"epochs": 3, "syncnet": {"epochs": 5, "channels": 8}}
+    assert without_epochs(values) == {"syncnet": {"channels": 8}}
+
+
+def test_a_device_that_is_not_there_is_explained():
+    if not torch.cuda.is_available():
+        with pytest.raises(LipsyncError, match=r"compute\.device: cuda is not available"):
+            choose_compute(ComputeParams(device="cuda"))
+    assert dataclasses.is_dataclass(Compute)
+    assert choose_compute(ComputeParams(device="cpu")).device.type == "cpu"
