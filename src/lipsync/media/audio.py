@@ -12,11 +12,10 @@ from pathlib import Path
 
 import av
 import numpy as np
-from av.error import InvalidDataError
 
 from lipsync.files import atomic_path
 from lipsync.media.clock import round_half_up
-from lipsync.media.container import audio_stream, open_input
+from lipsync.media.container import audio_stream, decode, open_input
 
 SAMPLE_RATE = 16_000  # Hz, of audio.wav and of all speech encoders
 MAX_SLIP = Fraction(1, 50)  # s that timestamps may stray from the sample count: jitter, no gap
@@ -54,17 +53,12 @@ def _decode(
 ) -> Iterator[tuple[Fraction | None, np.ndarray]]:
     """Decoded blocks: start in seconds (None where the file does not say), (n,) float32."""
     planar = av.AudioResampler(format="fltp")
-    for packet in container.demux(stream):
-        try:
-            frames = packet.decode()
-        except InvalidDataError:
-            continue  # a damaged packet is a gap, which _on_the_clock fills with silence
-        for frame in frames:
-            time = None
-            if frame.pts is not None and frame.time_base is not None:
-                time = frame.pts * frame.time_base
-            for plane in planar.resample(frame):
-                yield time, plane.to_ndarray().mean(axis=0, dtype=np.float32)  # (C, n) -> (n,)
+    for frame in decode(container, stream):
+        time = None
+        if frame.pts is not None and frame.time_base is not None:
+            time = frame.pts * frame.time_base
+        for plane in planar.resample(frame):
+            yield time, plane.to_ndarray().mean(axis=0, dtype=np.float32)  # (C, n) -> (n,)
 
 
 def _on_the_clock(

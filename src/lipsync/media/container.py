@@ -1,14 +1,18 @@
 """Opening media files, with libav's own words in one line for the user."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import overload
 
 import av
 import av.container
-from av.error import FFmpegError
+from av.error import FFmpegError, InvalidDataError
 
 from lipsync.errors import LipsyncError
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -50,3 +54,37 @@ def audio_stream(container: av.container.InputContainer, path: str | Path) -> av
             f"{path}: has no audio track; record the video with sound, or give one that has it"
         )
     return stream
+
+
+@overload
+def decode(
+    container: av.container.InputContainer, stream: av.VideoStream
+) -> Iterator[av.VideoFrame]: ...
+@overload
+def decode(
+    container: av.container.InputContainer, stream: av.AudioStream
+) -> Iterator[av.AudioFrame]: ...
+def decode(
+    container: av.container.InputContainer, stream: av.VideoStream | av.AudioStream
+) -> Iterator[av.VideoFrame | av.AudioFrame]:
+    """Decode a track and step over damaged pieces, with one warning at the end."""
+    damaged = 0
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            break
+        except InvalidDataError:  # the file ends within a packet
+            damaged += 1
+            break
+        try:
+            frames = stream.decode(packet)
+        except InvalidDataError:
+            damaged += 1
+            continue
+        yield from frames
+    if damaged:
+        log.warning(
+            "%s: %d damaged pieces of its %s left out", container.name, damaged, stream.type
+        )

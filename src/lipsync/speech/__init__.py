@@ -1,0 +1,1 @@
+"""Speech encoders: sound -> one row of features per video frame."""
