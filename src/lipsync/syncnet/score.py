@@ -16,6 +16,7 @@ from lipsync.syncnet.model import SyncNet
 from lipsync.training.data import PersonData, to_unit
 
 MAX_SHIFT = 15  # frames
+AVERAGE = 11  # windows of 5 frames that span 15 frames, as in the longest row of "Perfect match"
 BATCH = 64  # pictures embedded at once
 
 

@@ -8,6 +8,7 @@ from lipsync.errors import LipsyncError
 from lipsync.syncnet.model import SyncNet
 from lipsync.syncnet.params import SyncNetParams
 from lipsync.syncnet.score import (
+    AVERAGE,
     MAX_SHIFT,
     SyncScore,
     contrastive_loss,
@@ -19,8 +20,6 @@ from lipsync.training import augment
 from lipsync.training.data import PersonData, to_unit
 from lipsync.training.device import Compute, step_generator
 from lipsync.training.split import Split, runs
-
-AVERAGE = 11  # windows of 5 frames that span 15 frames, as in the longest row of "Perfect match"
 
 
 class SyncNetTask:
