@@ -22,7 +22,13 @@ def extract_audio_features(params: PersonParams) -> None:
     samples = read_audio(data / "audio.wav")
     frames = frame_count(len(samples) / SAMPLE_RATE, fps)
     with atomic_path(data / "speech.npz") as temporary:
-        np.savez(temporary, rows=encoder.encode(samples, frames), silence=encoder.silence)
+        np.savez(
+            temporary,
+            rows=encoder.encode(samples, frames),
+            silence=encoder.silence,
+            per_decibel=encoder.per_decibel,
+            fps=float(fps),
+        )
 
 
 if __name__ == "__main__":

@@ -25,6 +25,10 @@ class SpeechEncoder(Protocol):
     def silence(self) -> np.ndarray:
         """The row of digital silence, (D,) float32."""
 
+    @property
+    def per_decibel(self) -> float:
+        """What 1 dB more sound adds to a feature above silence; 0 where features know no level."""
+
     def encode(self, samples: np.ndarray, frames: int) -> np.ndarray:
         """(n,) float32 -1..1 at 16 kHz -> (frames, D) float32."""
 

@@ -30,6 +30,7 @@ class MelEncoder:
     """Implements `lipsync.speech.encoder.SpeechEncoder`."""
 
     dimension = COLUMNS * BANDS
+    per_decibel = 0.1 / DECADES
 
     def __init__(self, fps: float | Fraction) -> None:
         from librosa.filters import mel  # takes a second or two to import
