@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from lipsync.errors import LipsyncError
 from lipsync.sample.espeak import PAUSE, Phoneme
 
-BLEND = 0.032  # seconds at which influence outside a phoneme has fallen to 1/e
+BLEND = 0.040  # seconds at which influence outside a phoneme has fallen to 1/e
 REACH = 0.2  # seconds beyond which a phoneme has no influence
 CONTACT = 0.070  # seconds that a contact lasts at least
-CONTACT_RAMP = 0.050  # seconds in which a contact is made or released
+CONTACT_RAMP = 0.060  # seconds in which a contact is made or released
 
 SHUT = frozenset("pbm")
 BITE = frozenset("fv")

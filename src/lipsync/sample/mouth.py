@@ -15,9 +15,10 @@ TEETH_INSET = 1.5  # pixels of the portrait's lower lip that its lower inside ed
 LOWER_TEETH = 0.075  # height over the resting width
 LOWER_TEETH_SHADE = np.array([0.60, 0.50, 0.44])  # of the upper teeth's colour
 CAVITY = np.array([44.0, 17.0, 16.0])  # RGB 0..255
-ROUND_HIDES = 0.9  # of the upper teeth, in the shadow of rounded lips
+ROUND_HIDES = 0.9  # of the upper teeth's height, behind rounded lips
+ROUND_SHADES = 0.4  # of the upper teeth's light, behind rounded lips
 TONGUE = np.array([150.0, 70.0, 66.0])
-LIP_SHADOW = 0.35  # of the resting width's tenth: how far the upper lip's shadow reaches
+LIP_SHADOW = 0.035  # over the resting width: how far the upper lip's shadow reaches
 
 
 def paint(
@@ -43,7 +44,7 @@ def paint(
     )
 
     color = np.broadcast_to(CAVITY, (*x.shape, 3)).copy()
-    tongue_y = bottom - 0.25 * lips.width * shape.gap * 0.4
+    tongue_y = bottom - 0.10 * lips.width * shape.gap
     across, down = x / (0.36 * lips.width), (y - tongue_y) / (0.16 * lips.width)
     tongue = np.exp(-(across**2) * 1.5 - down**2) * ramp(height / lips.width, 0.10, 0.28) * 0.75
     color = mix(color, TONGUE, tongue)
@@ -57,11 +58,11 @@ def paint(
     shown = shown * ramp(height / lips.width, 0.22, 0.34) * 0.8
     color = mix(color, lower_teeth, shown)
 
-    shade = 0.62 + 0.38 * np.clip((y - top) / (LIP_SHADOW * 0.1 * lips.width), 0.0, 1.0)
-    shade = shade * (1 - 0.55 * side**3)
+    seen_end = teeth_end + ROUND_HIDES * shape.round * (np.minimum(top, teeth_end) - teeth_end)
+    shade = 0.62 + 0.38 * np.clip((y - top) / (LIP_SHADOW * lips.width), 0.0, 1.0)
+    shade = shade * (1 - 0.55 * side**3) * (1 - ROUND_SHADES * shape.round)
     upper_teeth = sample(texture, positions) * shade[..., None]
-    upper_teeth = mix(upper_teeth, CAVITY, np.full(x.shape, ROUND_HIDES * shape.round))
-    color = mix(color, upper_teeth, np.clip((teeth_end - y) / 1.5 + 0.5, 0.0, 1.0))
+    color = mix(color, upper_teeth, np.clip((seen_end - y) / 1.5 + 0.5, 0.0, 1.0))
 
     line = ramp(height, 0.5, 3.0)  # closed lips: nothing but their dark line
     return mix(np.broadcast_to(CAVITY + 30, color.shape), color, line), cover

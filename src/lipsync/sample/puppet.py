@@ -1,10 +1,10 @@
-"""The portrait moved: each picture is one piecewise-affine warp plus the inside of the mouth.
+"""The portrait moved: a piecewise-affine warp, the inside of the mouth, and lids.
 
 Vertices are mesh points, the curves of the lips and a grid around the face. The lips go where
-lips.Lips wants them, chin and lids follow the jaw and the blink, points that no mouth moves stay;
-all vertices between them follow by a thin-plate spline, whose weights are fixed, so a picture
-costs one matrix product. Then the head turns as a whole, less and less towards the border and the
-collar, so that the background stays.
+lips.Lips wants them, the chin follows the jaw, points that no mouth moves stay; all vertices
+between them follow by a thin-plate spline, whose weights are fixed, so a picture costs one matrix
+product. Then the head turns as a whole, less and less towards the border and the collar, so that
+the background stays. Mouth and lids are painted over the warped picture.
 """
 
 import cv2
