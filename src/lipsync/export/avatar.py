@@ -1,0 +1,64 @@
+"""Writing the avatar folder that `lipsync.rendering.avatar` reads."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from lipsync.errors import LipsyncError
+from lipsync.rendering.avatar import FRAMES, GEOMETRY, INFO, NETWORK, AvatarInfo, sha256
+
+
+def write_avatar(
+    folder: Path,
+    info: AvatarInfo,
+    network: bytes,
+    film: Path,
+    boxes: np.ndarray,
+    valid: np.ndarray,
+) -> None:
+    """Write the whole folder, or nothing. ``info.sha256`` is filled in.
+
+    network: ONNX. film: the frames.mp4 that boxes (N, 4) and valid (N,) belong to.
+    """
+    with atomic_folder(folder) as temporary:
+        (temporary / NETWORK).write_bytes(network)
+        shutil.copyfile(film, temporary / FRAMES)
+        np.savez(temporary / GEOMETRY, boxes=boxes, valid=valid)
+        sums = {name: sha256(temporary / name) for name in (NETWORK, FRAMES, GEOMETRY)}
+        complete = info.model_copy(update={"sha256": sums})
+        (temporary / INFO).write_text(complete.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``folder``, and on success put it in its place, whole.
+
+    On an error ``folder`` is left as it was. Parents are made.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise LipsyncError(f"{folder}: cannot write: {error.strerror}; check the folder") from error
+    new, old = temporary / "new", temporary / "old"
+    try:
+        new.mkdir()
+        yield new
+        if folder.exists():
+            folder.rename(old)
+        try:
+            new.rename(folder)
+        except OSError:
+            old.rename(folder)
+            raise
+    except OSError as error:
+        raise LipsyncError(
+            f"{error.filename or folder}: {error.strerror}; "
+            f"free some space or check the folder of {folder}"
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,137 @@
+"""The avatar folder: all that rendering needs of a person, and nothing else.
+
+    avatar.json     `AvatarInfo`
+    generator.onnx  crop uint8 (B, S, S, 3) RGB, speech float32 (B, past + 1 + future, D)
+                    -> face float32 (B, S, S, 3) RGB 0..1
+    frames.mp4      the source film at a constant frame rate, N pictures
+    geometry.npz    boxes (N, 4) float32 x0, y0, x1, y1 in pixels; valid (N,) bool
+
+`lipsync.export` writes it, `load_avatar` reads it. The SHA-256 of each file stands in avatar.json,
+so a damaged folder, or one that was put together from two, is refused rather than rendered.
+"""
+
+import hashlib
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import onnxruntime
+import pydantic
+
+from lipsync.errors import LipsyncError
+from lipsync.speech.params import SpeechParams
+
+INFO, NETWORK, FRAMES, GEOMETRY = "avatar.json", "generator.onnx", "frames.mp4", "geometry.npz"
+
+
+class AvatarInfo(pydantic.BaseModel):
+    """avatar.json."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal["lipsync-avatar-1"] = "lipsync-avatar-1"
+    person: str
+    notice: str  # that what it renders is synthetic, and who must agree
+    fps: pydantic.PositiveFloat
+    width: pydantic.PositiveInt  # pixels of the film
+    height: pydantic.PositiveInt
+    frames: pydantic.PositiveInt  # N, of the film
+    crop_size: pydantic.PositiveInt  # S, pixels
+    speech: SpeechParams
+    speech_dimension: pydantic.PositiveInt  # D
+    past: pydantic.NonNegativeInt  # speech rows before the frame
+    future: pydantic.NonNegativeInt  # and after it
+    opset: pydantic.PositiveInt
+    sha256: dict[str, str]  # of each other file, by its name
+
+
+@dataclass(frozen=True)
+class Avatar:
+    """A loaded avatar: boxes (N, 4) in pixels of the film, valid (N,) where it shows a face."""
+
+    info: AvatarInfo
+    film: Path
+    boxes: np.ndarray
+    valid: np.ndarray
+    session: onnxruntime.InferenceSession
+
+    def paint(self, crops: np.ndarray, speech: np.ndarray) -> np.ndarray:
+        """New faces (B, S, S, 3) uint8 RGB.
+
+        crops (B, S, S, 3) uint8 RGB; speech (B, past + 1 + future, D) float32.
+        """
+        (faces,) = self.session.run(["face"], {"crop": crops, "speech": speech})
+        return np.rint(faces * 255).astype(np.uint8)
+
+
+def load_avatar(folder: str | Path, threads: int = 0) -> Avatar:
+    """Read and check an avatar folder. ``threads`` of the model; 0 is one per core.
+
+    Raises LipsyncError with one line if the folder is missing, incomplete, damaged, of another
+    version, or no avatar.
+    """
+    folder = Path(folder)
+    info = _read_info(folder)
+    for name in (NETWORK, FRAMES, GEOMETRY):
+        if sha256(folder / name) != info.sha256.get(name):
+            raise LipsyncError(
+                f"{folder / name}: damaged, or of another avatar; export or pull it again"
+            )
+    boxes, valid = read_geometry(folder / GEOMETRY)
+    session = open_session(folder / NETWORK, threads)
+    window, size = info.past + 1 + info.future, info.crop_size
+    shapes = {value.name: value.shape[1:] for value in session.get_inputs()}
+    wanted = {"crop": [size, size, 3], "speech": [window, info.speech_dimension]}
+    if shapes != wanted or len(boxes) != info.frames:
+        raise LipsyncError(f"{folder / INFO}: does not fit its folder's files; export it again")
+    return Avatar(info, folder / FRAMES, boxes, valid, session)
+
+
+def _read_info(folder: Path) -> AvatarInfo:
+    path = folder / INFO
+    if not path.is_file():
+        raise LipsyncError(
+            f"{folder}: no avatar there ({INFO} is missing); give an avatar's folder, "
+            "or make one with `dvc repro`"
+        )
+    try:
+        return AvatarInfo.model_validate_json(path.read_bytes())
+    except pydantic.ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"]) or "content"
+        raise LipsyncError(
+            f"{path}: not an avatar of this version ({where}: {problem['msg']}); export it again"
+        ) from None
+
+
+def open_session(network: str | Path | bytes, threads: int = 0) -> onnxruntime.InferenceSession:
+    """ONNX Runtime on the CPU. Its threads sleep while they wait: the encoder wants the cores."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    source = network if isinstance(network, bytes) else str(network)
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+def read_geometry(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """boxes (N, 4) float32 and valid (N,) bool of geometry.npz, or of faces.npz."""
+    try:
+        with np.load(path) as archive:
+            boxes, valid = archive["boxes"], archive["valid"]
+    except FileNotFoundError:
+        raise LipsyncError(f"{path}: no such file; run `dvc repro` or `dvc pull`") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise LipsyncError(f"{path}: damaged: {error}; run `dvc repro`") from error
+    return boxes, valid
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise LipsyncError(f"{path}: {error.strerror}; export or pull the avatar again") from None
