@@ -66,12 +66,12 @@ def _on_the_clock(
 ) -> Iterator[np.ndarray]:
     """Blocks without their timestamps, gaps filled with silence and overlaps cut."""
     position = 0  # samples given out since `start`
-    for number, (time, samples) in enumerate(blocks):
+    for time, samples in blocks:
         if start is None:
             start = time if time is not None else Fraction(0)
         offset = round_half_up((time - start) * rate) if time is not None else position
         slip = offset - position
-        if number and abs(slip) <= MAX_SLIP * rate:
+        if position and abs(slip) <= MAX_SLIP * rate:
             slip = 0
         for done in range(0, slip, SILENCE_BLOCK):
             yield np.zeros(min(SILENCE_BLOCK, slip - done), np.float32)

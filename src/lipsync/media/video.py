@@ -1,7 +1,8 @@
 """Pictures in and out of video files.
 
-Arrays are RGB uint8 (H, W, 3), files are H.264 yuv420p in bt709 limited range: converted, not
-only tagged, so that players and `read_frames` show the colours that were written.
+Arrays are RGB uint8 (H, W, 3), files are H.264 yuv420p, bt709 limited range unless asked
+otherwise: converted, not only tagged, so that players and `read_frames` show the colours that were
+written.
 
 `VideoWriter` makes constant-rate files with a key frame at least each second, `read_frames` reads
 them from start to end, and `FrameReader` reads any picture by its index, forwards or backwards,
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import dropwhile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -33,6 +34,17 @@ ENCODER_THREADS = 4  # fixed: x264's output depends on it, and the same bytes ar
 KEYFRAME_SECONDS = 1  # at most this much is decoded to reach any picture
 SOUND_BIT_RATE = 128_000  # of AAC, bit/s
 SOUND_FRAME = 1024  # samples of an AAC frame
+
+
+class Colours(NamedTuple):
+    """How YUV means RGB."""
+
+    matrix: Colorspace  # ITU709 or ITU601
+    range: ColorRange
+
+
+BT709 = Colours(Colorspace.ITU709, ColorRange.MPEG)  # limited range
+MATRIX_TAGS = {Colorspace.ITU709: 1, Colorspace.ITU601: 6}  # the numbers of ITU-T H.273
 
 
 @dataclass(frozen=True)
@@ -169,7 +181,8 @@ class VideoWriter:
     The file appears under its name when the block ends well, and not at all when it fails.
 
     path: ends in .mp4. width, height: even, in pixels. fps: pictures per second.
-    preset, crf: of x264. sound: mono float32 samples -1..1 and their rate in Hz, from t = 0.
+    preset, crf, x264_params ("key=value:..."): of x264. colours: of the file.
+    sound: mono float32 samples -1..1 and their rate in Hz, from t = 0.
     metadata: tags that mp4 knows (title, artist, comment, description, copyright, ...).
     """
 
@@ -182,6 +195,8 @@ class VideoWriter:
         *,
         preset: str = "slow",
         crf: float = 18,
+        x264_params: str = "",
+        colours: Colours = BT709,
         keyframe_seconds: float = KEYFRAME_SECONDS,
         sound: tuple[np.ndarray, int] | None = None,
         metadata: Mapping[str, str] | None = None,
@@ -192,7 +207,8 @@ class VideoWriter:
         self._path = path
         self._size = (height, width)
         self._fps = exact_fps(fps)
-        self._options = {"preset": preset, "crf": str(crf)}
+        self._colours = colours
+        self._options = {"preset": preset, "crf": str(crf), "x264-params": x264_params}
         self._keyint = max(1, round(keyframe_seconds * self._fps))
         self._samples: np.ndarray
         self._samples, self._rate = sound if sound is not None else (np.zeros(0, np.float32), 0)
@@ -237,8 +253,8 @@ class VideoWriter:
         context.time_base = 1 / self._fps
         context.gop_size = self._keyint
         context.thread_count = ENCODER_THREADS
-        context.colorspace = Colorspace.ITU709
-        context.color_range = ColorRange.MPEG
+        context.colorspace = MATRIX_TAGS[self._colours.matrix]
+        context.color_range = self._colours.range
         context.color_primaries = ColorPrimaries.BT709
         context.color_trc = ColorTrc.BT709
         return stream
@@ -250,14 +266,13 @@ class VideoWriter:
                 f"expected uint8 {(*self._size, 3)}, got {picture.dtype} {picture.shape}"
             )
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        matrix, limits = self._colours
         self.write_frame(
-            frame.reformat(
-                format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
-            )
+            frame.reformat(format="yuv420p", dst_colorspace=matrix, dst_color_range=limits)
         )
 
     def write_frame(self, frame: av.VideoFrame) -> None:
-        """Append a picture that is yuv420p, bt709 and limited range already."""
+        """Append a picture that is yuv420p in the file's colours already."""
         frame.pts = self.frames
         frame.time_base = 1 / self._fps
         frame.pict_type = 0  # of the source it may come from; the encoder decides its own
