@@ -22,8 +22,10 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from lipsync.errors import LipsyncError
 from lipsync.media.audio import SAMPLE_RATE, audio_blocks, exactly, write_wav
 from lipsync.media.clock import exact_fps, frame_count, sample_count
+from lipsync.media.colours import BT709, Colours
 from lipsync.media.container import audio_stream, decode, open_input, video_stream
-from lipsync.media.video import BT709, Colours, VideoWriter, probe
+from lipsync.media.reader import probe
+from lipsync.media.writer import VideoWriter
 from lipsync.progress import progress
 
 MIN_SECONDS = 3  # less leaves nothing to train on beside the held-out part and the gap before it
