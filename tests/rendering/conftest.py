@@ -1,0 +1,18 @@
+"""An avatar to render with."""
+
+from pathlib import Path
+
+import pytest
+from tiny_avatar import write_tiny_avatar
+
+from lipsync.rendering.avatar import Avatar, load_avatar
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_avatar(tmp_path_factory.mktemp("avatars") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def avatar(folder: Path) -> Avatar:
+    return load_avatar(folder)
