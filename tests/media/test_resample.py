@@ -160,7 +160,7 @@ def textured(i: int) -> np.ndarray:
         np.sin((x * a + y * b + 3 * i) / c) for a, b, c in [(1, 2, 9), (2, -1, 17), (-1, 1, 31)]
     ]
     grain = np.random.default_rng(i).normal(0, 4, (180, 240, 1))
-    return (np.stack(waves, axis=-1) * 40 + 128 + grain).clip(0, 255).astype(np.uint8)
+    return (np.stack(waves, axis=-1) * 70 + 128 + grain).clip(0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize(
