@@ -1,0 +1,1 @@
+"""Held-out metrics, the pictures and curves that go with them."""

@@ -1,0 +1,137 @@
+"""Curves and pictures to judge by, and the same curves as CSV for ``dvc plots``."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from lipsync.evaluation.heldout import Instant, Tables
+from lipsync.evaluation.report import shifted_correlations
+from lipsync.evaluation.shifts import WrongSpeech
+from lipsync.files import atomic_path
+from lipsync.syncnet.score import MAX_SHIFT, SyncScore
+
+COLUMNS = 8  # frames on the contact sheet
+DIFFERENCE_GAIN = 4  # the difference is shown so many times stronger
+LABEL = 20  # pixels of height of a line of text
+DPI = 110
+REAL, RENDERED, WRONG = "#333333", "#1f77b4", "#d62728"
+
+
+class ContactSheet:
+    """Crops of a few evenly spaced frames: real, rendered, and their difference below."""
+
+    def __init__(self, frames: int, start: int, fps: float) -> None:
+        self._rows = np.linspace(0, frames - 1, min(COLUMNS, frames)).round().astype(int).tolist()
+        self._start, self._fps = start, fps
+        self._columns: list[np.ndarray] = []
+
+    def __call__(self, instant: Instant) -> None:
+        """Observe a frame."""
+        if instant.row not in self._rows:
+            return
+        real, rendered = instant.real_crop, instant.rendered_crop
+        difference = cv2.convertScaleAbs(cv2.absdiff(real, rendered), alpha=DIFFERENCE_GAIN)
+        seconds = (self._start + instant.row + 0.5) / self._fps
+        width = real.shape[1]
+        named = [
+            (f"real, {seconds:.2f} s", real),
+            ("rendered", rendered),
+            (f"difference x {DIFFERENCE_GAIN}", difference),
+        ]
+        parts = [part for text, crop in named for part in (label(text, width), crop)]
+        self._columns.append(np.concatenate(parts))
+
+    def write(self, path: Path) -> None:
+        """Write the sheet as PNG."""
+        sheet = cv2.cvtColor(np.concatenate(self._columns, axis=1), cv2.COLOR_RGB2BGR)
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(cv2.imencode(".png", sheet)[1].tobytes())
+
+
+def label(text: str, width: int) -> np.ndarray:
+    """A line of dark text on white, (LABEL, width, 3) uint8."""
+    line = np.full((LABEL, width, 3), 255, np.uint8)
+    cv2.putText(line, text, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (40, 40, 40), 1, cv2.LINE_AA)
+    return line
+
+
+def write_opening(folder: Path, tables: Tables, wrong: WrongSpeech, start: int, fps: float) -> None:
+    """mouth_opening.png and mouth_opening.csv: opening over time; shifted_speech.csv: r by shift.
+
+    The picture shows one wrong speech as well, that of the middle shift.
+    """
+    seconds = (start + np.arange(len(tables.real.opening)) + 0.5) / fps
+    real, rendered, copied = (t.opening for t in (tables.real, tables.rendered, tables.copied))
+    write_csv(
+        folder / "mouth_opening.csv",
+        ("seconds", "real", "rendered", "copied"),
+        zip(seconds, real, rendered, copied, strict=True),
+    )
+    write_csv(
+        folder / "shifted_speech.csv",
+        ("shift_seconds", "correlation"),
+        zip(wrong.shifts / fps, shifted_correlations(tables), strict=True),
+    )
+    figure = new_figure((10, 3.6))
+    axes = figure.subplots()
+    axes.plot(seconds, real, color=REAL, label="real")
+    axes.plot(seconds, rendered, color=RENDERED, label="rendered")
+    if len(wrong.shifts):
+        middle = len(wrong.shifts) // 2
+        axes.plot(
+            seconds[tables.shifted_rows],
+            tables.shifted_opening[:, middle],
+            ":o",
+            color=WRONG,
+            markersize=3,
+            label=f"rendered, speech off by {wrong.shifts[middle] / fps:.1f} s",
+        )
+    axes.set(xlabel="seconds", ylabel="mouth opening / eye distance", ylim=(0, None))
+    finish(figure, axes, folder / "mouth_opening.png")
+
+
+def write_offsets(folder: Path, rendered: SyncScore | None, real: SyncScore | None) -> None:
+    """sync_offsets.png and sync_offsets.csv: SyncNet's agreement at each offset."""
+    offsets = np.arange(-MAX_SHIFT, MAX_SHIFT + 1)
+    nothing = np.full(len(offsets), np.nan)
+    curves = [score.curve[::-1] if score else nothing for score in (real, rendered)]
+    write_csv(
+        folder / "sync_offsets.csv",
+        ("offset_frames", "real", "rendered"),
+        zip(offsets, *curves, strict=True),
+    )
+    figure = new_figure((6, 3.6))
+    axes = figure.subplots()
+    axes.axvspan(-1, 1, color="#eeeeee")
+    for curve, name, colour in zip(curves, ("real", "rendered"), (REAL, RENDERED), strict=True):
+        axes.plot(offsets, curve, color=colour, label=name)
+    axes.set(xlabel="lips after sound, frames", ylabel="mean cosine")
+    finish(figure, axes, folder / "sync_offsets.png")
+
+
+def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Numbers with 5 significant digits; what is not known is left empty."""
+    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        for row in rows:
+            writer.writerow([f"{value:.5g}" if np.isfinite(value) else "" for value in row])
+
+
+def new_figure(inches: tuple[float, float]) -> Any:
+    """A matplotlib figure that no window knows."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=inches, layout="constrained")
+
+
+def finish(figure: Any, axes: Any, path: Path) -> None:
+    """Grid, legend, and out as PNG."""
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper right", fontsize="small")
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=DPI)

@@ -1,0 +1,60 @@
+"""What the lips do: reading them off pictures, and comparing two readings.
+
+Lips are read without memory: the mesh looks at the square that a crop's box implies, and once more
+around the points that it found there, which is where the tracker would look. So any frame can be
+read alone, a picture's reading depends on that picture only, and real and rendered pictures are
+read alike.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from lipsync.faces.landmarks import LIPS, POINTS, eye_distance
+from lipsync.faces.mesh import FaceMesh, Region
+
+FACE_ABOVE = 0.175  # of the box's side: the face's middle lies so far above the box's
+FACE_SIDE = 1.32  # of the box's side: side of the square that the mesh wants to see
+
+
+class LipReader:
+    """Face points of pictures in which the crop's box is known.
+
+    Args:
+        models: folder of the face models
+        min_score: face score 0..1 below which there is no face
+    """
+
+    def __init__(self, models: Path, min_score: float) -> None:
+        self._mesh = FaceMesh(models)
+        self._min_score = min_score
+
+    def __call__(self, picture: np.ndarray, box: np.ndarray) -> np.ndarray:
+        """Points (468, 2) float32 in pixels of a picture (H, W, 3); NaN where no face is seen."""
+        side = float(box[2] - box[0])
+        centre = (box[:2] + box[2:]) / 2 - np.array([0, FACE_ABOVE * side])
+        first, _ = self._mesh.points(picture, Region(centre, FACE_SIDE * side, angle=0))
+        points, score = self._mesh.points(picture, Region.of_points(first))
+        if score < self._min_score:
+            return np.full((POINTS, 2), np.nan, np.float32)
+        return points
+
+
+def lip_distance(points: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """(N,) mean distance of the lips' points over the real eye distance; points (N, 468, 2)."""
+    apart = np.linalg.norm(points[:, LIPS] - real[:, LIPS], axis=-1)  # (N, 40)
+    return apart.mean(1) / eye_distance(real)
+
+
+def correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Pearson's r of two curves (N,) where both are known; 0 where one of them never moves.
+
+    NaN where they share fewer than 3 frames.
+    """
+    known = np.isfinite(a) & np.isfinite(b)
+    if known.sum() < 3:
+        return float("nan")
+    a, b = a[known], b[known]
+    if not np.ptp(a) or not np.ptp(b):
+        return 0.0
+    return float(np.corrcoef(a, b)[0, 1])

@@ -1,0 +1,85 @@
+"""The table at the end of ``make demo``: a person's figures and what is good. Imports no torch."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lipsync.errors import LipsyncError
+
+
+@dataclass(frozen=True)
+class Line:
+    """A figure: what people call it, where it stands, how it is written, what is good."""
+
+    name: str
+    key: str  # in evaluation.json, or export.json after "export."
+    form: str
+    good: str
+
+
+LINES = (
+    Line("mouth follows the voice, r", "mouth.correlation", "{:.2f}", "above 0.85"),
+    Line("the same with wrong speech", "mouth.correlation_shifted", "{:.2f}", "-0.25 ... 0.25"),
+    Line("lips off by, of eye distance", "mouth.lip_distance", "{:.1%}", "below 3 %"),
+    Line("in sync by SyncNet, top-1", "sync.top1", "{:.0%}", "above 80 %"),
+    Line("    the real video", "sync.real_top1", "{:.0%}", "above 80 %"),
+    Line("lips after sound, frames", "sync.offset", "{:+d}", "-1 ... 1"),
+    Line("PSNR in the pasted part, dB", "picture.psnr_mask", "{:.1f}", "above 28"),
+    Line("    of a still mouth", "copy.psnr_mask", "{:.1f}", "3 below that"),
+    Line("SSIM in the pasted part", "picture.ssim_mask", "{:.3f}", "above 0.9"),
+    Line("sharpness against the original", "picture.sharpness", "{:.2f}", "0.7 ... 1.3"),
+    Line("flicker against the original", "picture.flicker", "{:.2f}", "below 1.3"),
+    Line("ONNX against PyTorch", "export.parity_max_abs", "{:.0e}", "below 1e-3"),
+    Line("avatar, frames a second", "export.frames_per_second", "{:.0f}", "above 25"),
+)
+PLACES = (
+    ("speaks new words", "data/{person}/render.mp4"),
+    ("real and rendered", "metrics/{person}/evaluation/comparison.mp4"),
+    ("figures", "metrics/{person}/evaluation/"),
+)
+
+
+def print_summary(person: str, root: Path) -> None:
+    """Print where a person's results lie under the project's folder, and the table."""
+    print(summary(person, root))
+
+
+def summary(person: str, root: Path) -> str:
+    """The text that ``print_summary`` prints; a figure that is missing shows as "-".
+
+    Raises:
+        LipsyncError: the person was not evaluated yet, or a file is damaged.
+    """
+    folder = root / "metrics" / person
+    values = _read(folder / "evaluation.json")
+    if values is None:
+        raise LipsyncError(f"{folder / 'evaluation.json'}: no such file; run `dvc repro`")
+    values["export"] = _read(folder / "export.json") or {}
+    lines = [f"{person}, measured on video that no training saw:", ""]
+    rows = [("", "here", "good")]
+    rows += [(line.name, _value(values, line), line.good) for line in LINES]
+    width = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines += [f"  {n:<{width[0]}}  {v:>{width[1]}}   {g}".rstrip() for n, v, g in rows]
+    lines.append("")
+    for name, place in PLACES:
+        path = place.format(person=person)
+        if (root / path).exists():
+            lines.append(f"  {name:<{width[0]}}  {path}")
+    return "\n".join(lines)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise LipsyncError(f"{path}: damaged: {error}; run `dvc repro`") from error
+    return values if isinstance(values, dict) else None
+
+
+def _value(values: Any, line: Line) -> str:
+    for part in line.key.split("."):
+        values = values.get(part) if isinstance(values, dict) else None
+    return "-" if values is None else line.form.format(values)

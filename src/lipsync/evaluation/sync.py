@@ -1,0 +1,97 @@
+"""SyncNet's opinion of held-out lips, where there is something to hear.
+
+Closed lips in silence fit any other silence, so a window that hears only silence has no right
+answer; such windows are left out, alike for real and rendered pictures. Silence is judged on the
+sound itself, so that it does not depend on the speech encoder.
+"""
+
+import numpy as np
+import torch
+
+from lipsync.evaluation.heldout import Instant
+from lipsync.media.clock import sample_count
+from lipsync.syncnet.model import SyncNet
+from lipsync.syncnet.score import (
+    AVERAGE,
+    BATCH,
+    SyncScore,
+    embed_pictures,
+    scan_offsets,
+    summarise,
+)
+from lipsync.training.data import PersonData
+from lipsync.training.split import runs
+
+SILENCE = -40.0  # dB; a frame so far below the loud ones of the recording is silent
+LOUD = 95  # percentile of the frames' levels that counts as loud
+FLOOR = 1e-5  # full scale; nothing below -100 dB is heard, whatever the loudest frame
+
+
+def audible_frames(sound: np.ndarray, rate: int, fps: float, frames: int) -> np.ndarray:
+    """(frames,) bool: whether each video frame's own stretch of ``sound`` (n,) can be heard."""
+    edges = [sample_count(frame, fps, rate) for frame in range(frames + 1)]
+    sound = np.pad(sound, (0, max(0, edges[-1] - len(sound)))).astype(np.float64)
+    energy = np.add.reduceat(sound[: edges[-1]] ** 2, edges[:-1])
+    level = np.sqrt(energy / np.diff(edges))  # (frames,) RMS
+    return level > max(FLOOR, float(np.percentile(level, LOUD)) * 10 ** (SILENCE / 20))
+
+
+def scorable_windows(
+    valid: np.ndarray, audible: np.ndarray, start: int, model: SyncNet
+) -> np.ndarray:
+    """(W,) first frames of the windows that show a face throughout and hear more than silence.
+
+    Args:
+        valid, audible: (N,) bool of the whole video
+        start: first held-out frame
+    """
+    first = runs(valid[start:], model.frames) + start  # (W,)
+    heard = np.concatenate([[0], np.cumsum(audible)])  # (N + 1,) audible frames before each
+    begin = (first - model.context).clip(0)
+    end = (first + model.frames + model.context).clip(max=len(audible))
+    return first[heard[end] > heard[begin]]
+
+
+class PictureEmbeddings:
+    """Observes frames and embeds their rendered crops, batch by batch."""
+
+    def __init__(self, model: SyncNet, device: torch.device) -> None:
+        self._model, self._device = model, device
+        self._waiting: list[np.ndarray] = []
+        self._done: list[torch.Tensor] = []
+
+    def __call__(self, instant: Instant) -> None:
+        """Observe a frame."""
+        self._waiting.append(instant.rendered_crop)
+        if len(self._waiting) == BATCH:
+            self._embed()
+
+    def _embed(self) -> None:
+        crops = torch.from_numpy(np.stack(self._waiting))  # (B, S, S, 3)
+        self._done.append(embed_pictures(self._model, crops.permute(0, 3, 1, 2).to(self._device)))
+        self._waiting = []
+
+    def all(self) -> torch.Tensor:
+        """(V, E) of all frames so far."""
+        if self._waiting:
+            self._embed()
+        return torch.cat(self._done)
+
+
+def score(
+    model: SyncNet, pictures: torch.Tensor, data: PersonData, windows: np.ndarray, start: int
+) -> SyncScore | None:
+    """Score lips against their own speech.
+
+    Args:
+        pictures: (V, E) of the frames from ``start`` on
+        windows: (W,) ascending first frames of the windows that count
+    Returns:
+        None where there are fewer than AVERAGE consecutive windows: too little to judge.
+    """
+    counts = np.zeros(data.frames, bool)
+    counts[windows] = True
+    if not len(runs(counts, AVERAGE)):
+        return None
+    cosines = scan_offsets(model, pictures, data, windows - start, start)
+    return summarise(cosines, windows, AVERAGE)

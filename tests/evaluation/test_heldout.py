@@ -1,0 +1,144 @@
+"""The pass over held-out frames, with drawn mouths: does the leak test tell a leak?"""
+
+import numpy as np
+import pytest
+
+from lipsync.evaluation.heldout import HeldOut, Instant, Paint, Tables, blend, look
+from lipsync.evaluation.report import figures, rounded, shifted_correlations
+from lipsync.evaluation.shifts import choose_wrong_speech
+from lipsync.faces.compositing import paste
+from lipsync.faces.landmarks import (
+    LEFT_EYE_OUTER,
+    LOWER_LIP_INNER,
+    POINTS,
+    UPPER_LIP_INNER,
+)
+from lipsync.faces.masks import paste_mask
+
+SIZE, EDGE, FRAMES, START, FPS = 64, 8, 200, 80, 25.0
+BOX = np.array([EDGE, EDGE, EDGE + SIZE, EDGE + SIZE], np.float32)
+SKIN, DARK = 150, 20
+
+
+@pytest.fixture(scope="module")
+def heights() -> np.ndarray:
+    """(200,) pixels that the mouth is open: smooth noise, as speech would."""
+    noise = np.random.default_rng(3).normal(0, 1, FRAMES + 8)
+    smooth = np.convolve(noise, np.ones(5) / 5, "same")[4:-4]
+    return np.clip(9 + 6 * smooth, 1, 20)
+
+
+def face(height: float) -> np.ndarray:
+    """A crop with a dark slit of ``height`` pixels, (64, 64, 3) uint8."""
+    y = np.arange(SIZE)[:, None]
+    covered = np.clip(height / 2 + 0.5 - np.abs(y + 0.5 - 38), 0, 1)  # soft edges
+    crop = np.full((SIZE, SIZE), float(SKIN))
+    crop[:, 24:40] -= (SKIN - DARK) * covered
+    return np.repeat(crop[:, :, None], 3, axis=2).round().astype(np.uint8)
+
+
+def read_lips(picture: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Points whose inner lips are as far apart as the slit is dark; eyes are 40 pixels apart."""
+    column = picture[EDGE : EDGE + SIZE, EDGE + 30 : EDGE + 34].astype(float).mean(axis=(1, 2))
+    points = np.zeros((POINTS, 2), np.float32)
+    points[LEFT_EYE_OUTER] = 40, 0
+    points[UPPER_LIP_INNER] = points[LOWER_LIP_INNER] = 20, 38
+    points[LOWER_LIP_INNER, 1] += ((SKIN - column) / (SKIN - DARK)).sum()
+    return points
+
+
+@pytest.fixture(scope="module")
+def held_out(heights: np.ndarray) -> HeldOut:
+    crops = np.stack([face(height) for height in heights])
+    frames = np.full((FRAMES, SIZE + 2 * EDGE, SIZE + 2 * EDGE, 3), SKIN, np.uint8)
+    frames[:, EDGE:-EDGE, EDGE:-EDGE] = crops
+    valid = np.ones(FRAMES - START, bool)
+    valid[50:53] = False
+    boxes = np.repeat(BOX[None], FRAMES - START, axis=0)
+    return HeldOut(START, list(frames), crops[START:], boxes, valid, face(1))
+
+
+def follows_speech(heights: np.ndarray) -> Paint:
+    return lambda frames, spoken: np.stack([face(heights[frame]) for frame in spoken])
+
+
+def copies_the_target(heights: np.ndarray) -> Paint:
+    return lambda frames, spoken: np.stack([face(heights[frame]) for frame in frames])
+
+
+def measure(held_out: HeldOut, paint: Paint, **kwargs) -> Tables:
+    wrong = choose_wrong_speech(START, FRAMES, FPS, 24)
+    return look(held_out, paint, read_lips, wrong, 40, **kwargs)
+
+
+def test_a_generator_that_follows_the_speech_passes(held_out, heights) -> None:
+    tables = measure(held_out, follows_speech(heights))
+    mouth = figures(tables, None, None, 0)["mouth"]
+    assert mouth["correlation"] == pytest.approx(1, abs=1e-3)
+    assert mouth["lip_distance"] == pytest.approx(0, abs=1e-3)
+    assert abs(mouth["correlation_shifted"]) < 0.1
+    assert mouth["correlation_shifted_abs"] < 0.3
+
+
+def test_a_generator_that_copies_the_target_is_caught(held_out, heights) -> None:
+    tables = measure(held_out, copies_the_target(heights))
+    mouth = figures(tables, None, None, 0)["mouth"]
+    assert mouth["correlation"] > 0.99  # the right speech alone would have praised it
+    assert mouth["correlation_shifted"] > 0.99
+    assert mouth["correlation_shifted_abs"] > 0.99
+
+
+def test_half_a_leak_shows_in_between(held_out, heights) -> None:
+    def paint(frames: np.ndarray, spoken: np.ndarray) -> np.ndarray:
+        return np.stack([face(height) for height in (heights[frames] + heights[spoken]) / 2])
+
+    assert 0.4 < shifted_correlations(measure(held_out, paint)).mean() < 0.9
+
+
+def test_perfect_pictures_and_the_copy_baseline(held_out, heights) -> None:
+    found = figures(measure(held_out, follows_speech(heights)), None, None, 0)
+    assert found["picture"]["psnr_mask"] == np.inf
+    assert found["picture"]["ssim_mask"] == pytest.approx(1)
+    assert found["picture"]["sharpness"] == pytest.approx(1)
+    assert found["picture"]["flicker"] == pytest.approx(1)
+    assert found["copy"]["psnr_mask"] < 25
+    assert found["copy"]["psnr_mask"] < found["copy"]["psnr_crop"]  # outside it is the original
+    assert found["copy"]["correlation"] == 0  # it never moves
+    assert rounded(found)["picture"]["psnr_mask"] is None  # JSON knows no infinity
+
+
+def test_a_mouth_that_jumps_flickers(held_out, heights) -> None:
+    def paint(frames: np.ndarray, spoken: np.ndarray) -> np.ndarray:
+        return np.stack([face(heights[n] + 3 * (-1) ** n) for n in spoken])
+
+    found = figures(measure(held_out, paint), None, None, 0)
+    assert found["picture"]["flicker"] > 1.5
+
+
+def test_observers_see_every_frame_in_order_and_tables_skip_those_without_face(
+    held_out, heights
+) -> None:
+    seen: list[Instant] = []
+    tables = measure(held_out, follows_speech(heights), observers=[seen.append])
+    assert [instant.row for instant in seen] == list(range(FRAMES - START))
+    np.testing.assert_array_equal(seen[20].real, held_out.pictures[START + 20])
+    assert np.isnan(tables.rendered.opening[50:53]).all()
+    assert np.isfinite(tables.rendered.opening[[49, 53]]).all()
+    assert np.isnan(tables.real.flicker[[0, 49, 53, -1]]).all()  # no neighbour on one side
+    assert np.isfinite(tables.real.flicker[[1, 48, 54, -2]]).all()
+    assert tables.shifted_opening.shape == (40, 24)
+    assert not np.isin(tables.shifted_rows, [50, 51, 52]).any()
+
+
+def test_too_short_for_any_shift_leaves_the_leak_test_out(held_out, heights) -> None:
+    wrong = choose_wrong_speech(START, START + 20, FPS * 10, 24)
+    tables = look(held_out, follows_speech(heights), read_lips, wrong, 40)
+    assert figures(tables, None, None, 0)["mouth"]["correlation_shifted"] is None
+
+
+def test_blend_is_paste_in_the_crop() -> None:
+    draw = np.random.default_rng(0)
+    crop, painted = draw.integers(0, 256, (2, SIZE, SIZE, 3)).astype(np.uint8)
+    whole = paste(crop, painted, np.array([0, 0, SIZE, SIZE], np.float32))
+    blended = blend(crop, painted, paste_mask(SIZE))
+    assert np.abs(blended.astype(int) - whole).max() <= 1

@@ -1,0 +1,134 @@
+"""The stage, with untrained networks on two seconds of the sample."""
+
+import contextlib
+import csv
+import json
+import math
+import runpy
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from lipsync.generator.model import Generator
+from lipsync.generator.weights import save_generator
+from lipsync.media.audio import read_audio, write_wav
+from lipsync.media.clock import sample_count
+from lipsync.media.video import FrameReader, VideoWriter, probe
+from lipsync.params import load_params
+from lipsync.speech.mel import MelEncoder
+from lipsync.syncnet.model import SyncNet
+from lipsync.syncnet.weights import save_syncnet
+
+FIRST, FRAMES, SIZE, FPS, RATE = 60, 75, 64, 25, 16_000
+HELD_OUT = 30  # frames
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, root: Path, face_models: Path) -> Path:
+    """All that evaluate reads, of alice: 75 frames of the sample, 30 of them held out."""
+    folder = tmp_path_factory.mktemp("project")
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    params["people"] = {"alice": {"video": "alice.mp4", "crop": {"size": SIZE}}}
+    params["split"] = {"validation": HELD_OUT / FRAMES, "gap": 0.4}
+    params["evaluate"] = {"shifts": 3, "shifted_frames": 10}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    shutil.copytree(face_models, folder / "models" / "face")
+    data, models = folder / "data" / "alice", folder / "models" / "alice"
+    sample = root / "data" / "videos" / "sample.mp4"
+    with (
+        FrameReader(sample) as film,
+        VideoWriter(data / "frames.mp4", film.width, film.height, FPS, preset="ultrafast") as out,
+    ):
+        for i in range(FRAMES):
+            out.write(film[FIRST + i])
+    start, end = (sample_count(frame, FPS, RATE) for frame in (FIRST, FIRST + FRAMES))
+    sound = read_audio(sample)[start:end]
+    write_wav(data / "audio.wav", sound)
+    encoder = MelEncoder(FPS)
+    rows = encoder.encode(sound, FRAMES)
+    np.savez(
+        data / "speech.npz",
+        rows=rows,
+        silence=encoder.silence,
+        per_decibel=encoder.per_decibel,
+        fps=float(FPS),
+    )
+    for stage in ("detect_landmarks", "crop_faces"):
+        run(folder, root, stage)
+    torch.manual_seed(0)
+    crops = np.load(data / "faces.npz")["crops"]
+    save_syncnet(models / "syncnet.safetensors", SyncNet(SIZE, rows.shape[1], channels=8))
+    generator = Generator(SIZE, rows.shape[1], 2, 2, channels=(16, 16, 16), speech_channels=16)
+    torch.nn.init.zeros_(generator.paint[3].weight)  # the last layer: it paints the reference
+    torch.nn.init.zeros_(generator.paint[3].bias)
+    save_generator(models / "generator.safetensors", generator, crops[0])
+    run(folder, root, "evaluate")
+    return folder
+
+
+def run(folder: Path, root: Path, stage: str) -> None:
+    script = runpy.run_path(str(root / "stages" / f"{stage}.py"))
+    with contextlib.chdir(folder):
+        script[stage].__wrapped__(load_params("params.yaml").for_person("alice"))
+
+
+def test_figures_are_finite_and_in_range(project: Path) -> None:
+    found = json.loads((project / "metrics" / "alice" / "evaluation.json").read_text())
+    flat = {f"{group}.{key}": value for group in found for key, value in found[group].items()}
+    assert all(value is not None and math.isfinite(value) for value in flat.values()), flat
+    for key in ("mouth.correlation", "mouth.correlation_shifted", "copy.correlation"):
+        assert -1 <= flat[key] <= 1
+    assert 0 < flat["copy.ssim_mask"] < flat["copy.ssim_crop"] < 1
+    assert 15 < flat["copy.psnr_mask"] < flat["copy.psnr_crop"] < 60
+    assert abs(flat["sync.offset"]) <= 15
+    for key, value in found["copy"].items():  # which is what this generator does
+        assert (found["mouth"] | found["picture"])[key] == value
+    assert found["held_out"]["frames"] == HELD_OUT
+    assert found["held_out"]["shifts"] == 3
+    assert 0 < found["held_out"]["sync_windows"] <= HELD_OUT - 4
+
+
+def test_pictures_and_curves_are_written(project: Path) -> None:
+    folder = project / "metrics" / "alice" / "evaluation"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "comparison.mp4",
+        "contact_sheet.png",
+        "mouth_opening.csv",
+        "mouth_opening.png",
+        "shifted_speech.csv",
+        "sync_offsets.csv",
+        "sync_offsets.png",
+    ]
+    video = probe(folder / "comparison.mp4")
+    assert (video.width, video.height, video.frames, video.has_sound) == (960, 480, HELD_OUT, True)
+    sheet = cv2.imread(str(folder / "contact_sheet.png"))
+    assert sheet.shape[1] == 8 * SIZE
+    with (folder / "mouth_opening.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == HELD_OUT
+    assert float(rows[0]["seconds"]) == pytest.approx((FRAMES - HELD_OUT + 0.5) / FPS)
+    assert 0 <= float(rows[10]["real"]) < 1
+    with (folder / "shifted_speech.csv").open() as file:
+        assert [abs(float(row["correlation"])) <= 1 for row in csv.DictReader(file)] == [True] * 3
+
+
+def test_held_out_sound_goes_with_held_out_pictures(project: Path) -> None:
+    heard = read_audio(project / "metrics" / "alice" / "evaluation" / "comparison.mp4")
+    whole = read_audio(project / "data" / "alice" / "audio.wav")
+    part = whole[sample_count(FRAMES - HELD_OUT, FPS, RATE) :]
+    assert len(heard) == pytest.approx(len(part), abs=2048)  # AAC writes whole frames
+    length = min(len(heard), len(part))
+    assert np.corrcoef(heard[:length], part[:length])[0, 1] > 0.95
+
+
+def test_same_input_same_figures(project: Path, root: Path) -> None:
+    folder = project / "metrics" / "alice"
+    names = ("evaluation.json", "evaluation/mouth_opening.csv", "evaluation/contact_sheet.png")
+    before = [(folder / name).read_bytes() for name in names]
+    run(project, root, "evaluate")
+    assert [(folder / name).read_bytes() for name in names] == before

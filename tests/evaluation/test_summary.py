@@ -1,0 +1,48 @@
+"""The table that `make demo` ends with."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lipsync.errors import LipsyncError
+from lipsync.evaluation.summary import summary
+
+
+def test_table_shows_figures_and_places(tmp_path: Path) -> None:
+    folder = tmp_path / "metrics" / "alice"
+    (folder / "evaluation").mkdir(parents=True)
+    values = {
+        "mouth": {"correlation": 0.914, "correlation_shifted": None, "lip_distance": 0.0214},
+        "sync": {"top1": 0.87, "offset": 0},
+    }
+    (folder / "evaluation.json").write_text(json.dumps(values))
+    (folder / "export.json").write_text(json.dumps({"parity_max_abs": 1.2e-5}))
+    rows = {
+        line[2:34].strip(): line[34:].split() for line in summary("alice", tmp_path).split("\n")
+    }
+    assert rows["mouth follows the voice, r"][0] == "0.91"
+    assert rows["the same with wrong speech"][0] == "-"
+    assert rows["lips off by, of eye distance"][0] == "2.1%"
+    assert rows["in sync by SyncNet, top-1"][0] == "87%"
+    assert rows["lips after sound, frames"][0] == "+0"
+    assert rows["ONNX against PyTorch"][0] == "1e-05"
+    assert rows["avatar, frames a second"][0] == "-"
+    assert rows["figures"] == ["metrics/alice/evaluation/"]
+    assert "speaks new words" not in rows
+
+
+def test_missing_or_damaged_figures_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(LipsyncError, match=r"evaluation\.json: no such file; run `dvc repro`"):
+        summary("alice", tmp_path)
+    (tmp_path / "metrics" / "alice").mkdir(parents=True)
+    (tmp_path / "metrics" / "alice" / "evaluation.json").write_text("{")
+    with pytest.raises(LipsyncError, match="damaged"):
+        summary("alice", tmp_path)
+
+
+def test_no_torch_is_imported() -> None:
+    code = "import sys, lipsync.evaluation.summary as s; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
