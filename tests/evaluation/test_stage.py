@@ -105,7 +105,7 @@ def test_pictures_and_curves_are_written(project: Path) -> None:
         "sync_offsets.png",
     ]
     video = probe(folder / "comparison.mp4")
-    assert (video.width, video.height, video.frames, video.has_sound) == (960, 480, HELD_OUT, True)
+    assert (video.width, video.height, video.frames, video.has_sound) == (960, 500, HELD_OUT, True)
     sheet = cv2.imread(str(folder / "contact_sheet.png"))
     assert sheet.shape[1] == 8 * SIZE
     with (folder / "mouth_opening.csv").open() as file:

@@ -4,9 +4,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-import cv2
 import numpy as np
 
+from lipsync.evaluation.figures import LABEL, label
 from lipsync.evaluation.heldout import Instant
 from lipsync.faces.crop import resample
 from lipsync.media.video import VideoWriter
@@ -38,7 +38,7 @@ class Comparison:
         self._writer = VideoWriter(
             path,
             2 * SIDE,
-            SIDE,
+            LABEL + SIDE,
             fps,
             preset="veryfast",
             crf=CRF,
@@ -65,7 +65,7 @@ class Comparison:
         halves = []
         for name, picture in (("real", instant.real), ("rendered", instant.rendered)):
             half = resample(picture, self._x0, self._y0, step, (SIDE, SIDE))
-            halves.append(name_in_corner(half, name))
+            halves.append(np.concatenate([label(name, SIDE), half]))
         self._writer.write(np.concatenate(halves, axis=1))
 
 
@@ -75,14 +75,3 @@ def view(boxes: np.ndarray, size: tuple[int, int]) -> tuple[float, float, float]
     side = min(ROOM * float((boxes[:, 2] - boxes[:, 0]).max()), height, width)
     x, y = np.median((boxes[:, :2] + boxes[:, 2:]) / 2, axis=0) - side / 2
     return float(np.clip(x, 0, width - side)), float(np.clip(y, 0, height - side)), side
-
-
-def name_in_corner(picture: np.ndarray, name: str) -> np.ndarray:
-    """The picture with a name in white on black outlines at the bottom left."""
-    picture = np.ascontiguousarray(picture)
-    for colour, thickness in (((0, 0, 0), 4), ((255, 255, 255), 1)):
-        where = (10, picture.shape[0] - 12)
-        cv2.putText(
-            picture, name, where, cv2.FONT_HERSHEY_SIMPLEX, 0.6, colour, thickness, cv2.LINE_AA
-        )
-    return picture
