@@ -17,6 +17,7 @@ def train_syncnet(params: PersonParams) -> None:
     chosen = params[SyncNetParams]
     session = open_session("train_syncnet", params)
     model = SyncNet(session.data.size, session.data.speech_dimension, **chosen.architecture())
+    model.standardize.fit(session.training_rows())
     model.to(session.compute.device)
     task = SyncNetTask(model, session.data, session.split, chosen, session.compute, session.seed)
     state = session.train(model, task, chosen, chosen.epochs)

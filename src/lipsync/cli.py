@@ -1,6 +1,7 @@
 """The command ``lipsync``. Imports that take time stand inside the commands."""
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -22,7 +23,9 @@ def main() -> None:
 
 @app.command()
 def summary(
-    people: list[str] = typer.Argument(None, help="names; by default everybody in params.yaml"),
+    people: Annotated[
+        list[str] | None, typer.Argument(help="names; by default everybody in params.yaml")
+    ] = None,
 ) -> None:
     """Print where each person's video and figures are, and the metrics with what is good."""
     with errors_for_people("lipsync summary"):

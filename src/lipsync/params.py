@@ -78,8 +78,8 @@ class PersonParams:
         return cast(S, self._sections[section.key])
 
     def dump(self, key: str) -> Any:
-        """The values of a section as plain Python, after conversion and overrides."""
-        return self._sections[key].model_dump()
+        """The values of a section as JSON knows them, after conversion and overrides."""
+        return self._sections[key].model_dump(mode="json")
 
 
 class Params:

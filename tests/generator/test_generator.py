@@ -20,7 +20,9 @@ from lipsync.training.params import SplitParams
 from lipsync.training.split import split_frames
 from lipsync.training.state import TrainingState
 
-PARAMS = GeneratorParams(channels=(16, 24), speech_channels=16, batch_size=20, warmup_steps=5, shift=0)
+PARAMS = GeneratorParams(
+    channels=(16, 24), speech_channels=16, batch_size=20, warmup_steps=5, shift=0
+)
 CPU = Compute(torch.device("cpu"), torch.float32)
 
 

@@ -8,8 +8,11 @@
   and a shift of each channel.
 - The reference has an encoder of its own. A person's reference is one picture, so at export its
   features are constants and cost nothing.
-- No normalisation layers: residual branches start at zero (SkipInit, De & Smith, 2020), which
-  leaves nothing to fold, no batch statistics and no disagreement between training and rendering.
+- The picture is the reference, moved by a smooth flow, plus what is painted over it: head and jaw
+  move texture that is already sharp; what it does not show, like the inside of the mouth, is paint.
+- A learned map at each level tells the network where on the face it is, which flat skin does not.
+- No normalisation layers: residual branches start small (De & Smith, 2020), which leaves nothing
+  to fold, no batch statistics and no disagreement between training and rendering.
 """
 
 import itertools
@@ -19,8 +22,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from lipsync.faces.masks import visible_mask
+from lipsync.training.layers import Standardize, initialise
 
 PATCH = 4  # pixels of the square that becomes one position of the finest level
+GAIN = 0.2  # of a residual branch at the start
 
 
 class Generator(nn.Module):
@@ -60,6 +65,10 @@ class Generator(nn.Module):
         self.speech = SpeechCode(speech_dimension, past + 1 + future, speech_channels)
         self.encoder = Encoder(channels)
         self.reference = Encoder(channels)
+        self.place = nn.ParameterList(
+            torch.randn(1, width, size // PATCH >> level, size // PATCH >> level)
+            for level, width in enumerate(channels)
+        )
         self.bottom = nn.ModuleList(Block(channels[-1], speech_channels) for _ in range(2))
         self.decoder = nn.ModuleList(
             Decode(coarse, fine, speech_channels)
@@ -72,6 +81,10 @@ class Generator(nn.Module):
             nn.Conv2d(16, 12, 3, padding=1),
             nn.PixelShuffle(2),  # (B, 12, S/2, S/2) -> (B, 3, S, S)
         )
+        self.flow = nn.Conv2d(channels[0], 2, 3, padding=1)
+        initialise(self)
+        for last in (self.flow, self.paint[-2]):  # at the start the reference passes unchanged
+            nn.init.zeros_(next(last.parameters()))
 
     def forward(
         self, crop: torch.Tensor, reference: torch.Tensor, speech: torch.Tensor
@@ -88,8 +101,9 @@ class Generator(nn.Module):
         return self.generate(crop, self.encode_reference(reference), speech)
 
     def encode_reference(self, reference: torch.Tensor) -> list[torch.Tensor]:
-        """The picture itself and its features, fine to coarse."""
-        return [reference, *self.reference(reference)]
+        """The picture itself, and its features with those of the place, fine to coarse."""
+        features = self.reference(reference)
+        return [reference, *(maps + at for maps, at in zip(features, self.place, strict=True))]
 
     def generate(
         self, crop: torch.Tensor, reference: list[torch.Tensor], speech: torch.Tensor
@@ -105,7 +119,25 @@ class Generator(nn.Module):
             self.decoder, skips[-2::-1], features[-2::-1], strict=True
         ):
             out = decode(out, skip + feature, code)
-        return picture + self.paint(out)
+        return warp(picture, self.flow(out)) + self.paint(out)
+
+
+def warp(picture: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
+    """Fetch each pixel from where the flow points, bilinearly.
+
+    Args:
+        picture: (1 or B, 3, S, S)
+        flow: (B, 2, S / 4, S / 4), x and y in quarters of the crop's half side; 0 stays
+    Returns:
+        (B, 3, S, S)
+    """
+    size = picture.shape[-1]
+    fine = F.interpolate(flow / 4, size=(size, size), mode="bilinear", align_corners=False)
+    place = (torch.arange(size, device=flow.device) + 0.5) * (2 / size) - 1  # centres, -1 ... 1
+    grid = torch.stack(torch.meshgrid(place, place, indexing="xy"))  # (2, S, S)
+    picture = picture.expand(len(flow), -1, -1, -1)
+    where = (grid + fine).permute(0, 2, 3, 1)  # (B, S, S, 2)
+    return F.grid_sample(picture, where, padding_mode="border", align_corners=False)
 
 
 class SpeechCode(nn.Module):
@@ -113,6 +145,7 @@ class SpeechCode(nn.Module):
 
     def __init__(self, dimension: int, length: int, channels: int) -> None:
         super().__init__()
+        self.standardize = Standardize(dimension)
         self.row = nn.Linear(dimension, channels)
         self.mix = nn.Sequential(
             nn.ReLU(),
@@ -127,7 +160,7 @@ class SpeechCode(nn.Module):
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """(B, K, D) -> (B, C)"""
-        return self.mix(self.row(rows).transpose(1, 2))
+        return self.mix(self.row(self.standardize(rows)).transpose(1, 2))
 
 
 class Encoder(nn.Module):
@@ -157,7 +190,7 @@ class Block(nn.Module):
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.film = nn.Linear(speech_channels, 2 * channels)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
-        self.gain = nn.Parameter(torch.zeros(()))
+        self.gain = nn.Parameter(torch.full((), GAIN))
 
     def forward(self, maps: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
         """(B, c, H, W), (B, C) -> (B, c, H, W)"""

@@ -13,6 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from lipsync.training.layers import Standardize, initialise
+
 INPUT = 64  # pixels of the square that a crop's mouth region is resized to
 REGION = (0.30, 0.98, 0.12, 0.88)  # of the crop: top, bottom, left, right
 
@@ -68,8 +70,10 @@ class SyncNet(nn.Module):
         )
         self.picture = nn.Linear(widths[-1] * 4 * 4, embedding)
         self.face = _joined(embedding, frames, embedding, dropout)
+        self.standardize = Standardize(speech_dimension)
         self.row = nn.Linear(speech_dimension, embedding)
         self.speech = _joined(embedding, frames + 2 * context, embedding, dropout)
+        initialise(self)
         self.log_scale = nn.Parameter(torch.tensor(float(-np.log(temperature))))
 
     def mouth(self, crops: torch.Tensor) -> torch.Tensor:
@@ -95,7 +99,7 @@ class SyncNet(nn.Module):
 
     def embed_speech(self, rows: torch.Tensor) -> torch.Tensor:
         """Windows of speech rows, (B, T + 2 context, D), -> unit vectors (B, E)."""
-        return F.normalize(self.speech(self.row(rows).transpose(1, 2)), dim=1)
+        return F.normalize(self.speech(self.row(self.standardize(rows)).transpose(1, 2)), dim=1)
 
     def scale(self) -> torch.Tensor:
         """Factor from cosine to logit, at most 100."""

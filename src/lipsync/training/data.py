@@ -47,6 +47,10 @@ class PersonData:
         """D"""
         return self.speech.shape[-1]
 
+    def rows(self, frames: np.ndarray) -> torch.Tensor:
+        """Speech rows of frames, (T, D)."""
+        return self.speech[torch.from_numpy(frames + self.past).to(self.speech.device)]
+
     def windows(self, frames: torch.Tensor, past: int, future: int) -> torch.Tensor:
         """Speech rows around frames, as ``lipsync.speech.windows`` cuts them, on the data's device.
 

@@ -43,6 +43,10 @@ class Session:
         with Checkpoints(folder, mark) as checkpoints:
             return fit(task, TrainingState(model, optimizer), epochs, checkpoints, about)
 
+    def training_rows(self) -> torch.Tensor:
+        """Speech rows of the training part, (T, D), on the CPU."""
+        return self.data.rows(self.split.training).cpu()
+
     @property
     def used_frames(self) -> int:
         """Frames with a face in the training part."""

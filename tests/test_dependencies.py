@@ -1,0 +1,95 @@
+"""dvc.yaml tells the truth: a stage's deps are its script and the packages that it imports."""
+
+import ast
+from pathlib import Path
+
+import pytest
+import yaml
+
+# What every stage shares: they find params, files and errors, and decide no result.
+SHARED = {"lipsync.errors", "lipsync.files", "lipsync.params", "lipsync.progress", "lipsync.stage"}
+STAGES = yaml.safe_load((Path(__file__).parents[1] / "dvc.yaml").read_text())["stages"]
+
+
+def module_file(root: Path, module: str) -> Path | None:
+    path = root / "src" / module.replace(".", "/")
+    if path.is_dir():
+        return path / "__init__.py"
+    return path.with_suffix(".py") if path.with_suffix(".py").exists() else None
+
+
+def imports(root: Path, file: Path) -> set[str]:
+    """Modules of ours that a file imports, anywhere in it, as module names."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name for name in found if name.startswith("lipsync.") and module_file(root, name)}
+
+
+def reached(root: Path, script: Path) -> set[str]:
+    """All modules of ours that a script reaches, but the shared ones."""
+    seen: set[str] = set()
+    ahead = imports(root, script)
+    while ahead:
+        module = ahead.pop()
+        if module in seen or module in SHARED:
+            continue
+        seen.add(module)
+        ahead |= imports(root, module_file(root, module))
+    return seen
+
+
+def entry(name: str) -> dict:
+    return STAGES[name].get("do", STAGES[name])
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_deps_are_what_the_stage_imports(root, name):
+    deps = set(entry(name)["deps"])
+    assert f"stages/{name}.py" in deps
+    code = {dep for dep in deps if dep.startswith("src/")}
+    modules = reached(root, root / "stages" / f"{name}.py")
+    files = {module_file(root, module).relative_to(root).as_posix() for module in modules}
+    named = {dep for dep in code if any(f == dep or f.startswith(dep + "/") for f in files)}
+    uncovered = {f for f in files if not any(f == d or f.startswith(d + "/") for d in code)}
+    assert not uncovered, f"{name} imports what dvc.yaml does not name"
+    assert named == code, f"dvc.yaml names what {name} does not import"
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_params_are_what_the_stage_asks_for(root, name):
+    import importlib
+
+    source = (root / "stages" / f"{name}.py").read_text()
+    files = [root / "stages" / f"{name}.py"]
+    files += [module_file(root, module) for module in reached(root, files[0])]
+    asked = set()
+    for file in files:
+        tree = ast.parse(file.read_text())
+        for node in ast.walk(tree):
+            subscript = isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Name)
+            if subscript and ast.unparse(node.value).endswith("params"):
+                asked.add(node.slice.id)
+    keys = set()
+    for module in ("faces", "media", "speech", "syncnet", "generator", "training", "evaluation",
+                   "export", "rendering"):  # fmt: skip
+        package = importlib.import_module(f"lipsync.{module}.params")
+        keys |= {getattr(package, cls).key for cls in asked if hasattr(package, cls)}
+    declared = {str(param).split(".")[0] for param in entry(name).get("params", [])} - {"people"}
+    assert "params" in source or not declared
+    assert keys == declared
+
+
+def test_every_stage_of_a_person_follows_that_persons_overrides():
+    for name, stage in STAGES.items():
+        if "do" in stage:
+            assert "people.${key}" in stage["do"]["params"], name
+
+
+def test_rendering_imports_nothing_that_trains(root):
+    reach = reached(root, root / "src/lipsync/rendering/render.py")
+    forbidden = ("lipsync.training", "lipsync.generator", "lipsync.syncnet", "lipsync.export")
+    assert not [module for module in reach if module.startswith(forbidden)]

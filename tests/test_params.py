@@ -1,0 +1,137 @@
+"""params.yaml: what is refused, and in which words."""
+
+import pytest
+import yaml
+
+from lipsync.errors import LipsyncError
+from lipsync.faces.params import CropParams
+from lipsync.generator.params import GeneratorParams
+from lipsync.params import load_params
+from lipsync.syncnet.params import SyncNetParams
+from lipsync.training.params import Epochs
+
+
+@pytest.fixture
+def write(root, tmp_path):
+    """Write the project's params.yaml with changes; returns its path."""
+
+    def changed(**changes):
+        values = yaml.safe_load((root / "params.yaml").read_text())
+        for key, value in changes.items():
+            *parents, last = key.split("__")
+            section = values
+            for parent in parents:
+                section = section.setdefault(parent, {})
+            section[last] = value
+        path = tmp_path / "params.yaml"
+        path.write_text(yaml.safe_dump(values))
+        return path
+
+    return changed
+
+
+def refused(path) -> str:
+    with pytest.raises(LipsyncError) as error:
+        load_params(path)
+    message = str(error.value)
+    assert "\n" not in message
+    assert message.startswith(str(path))
+    return message
+
+
+def test_the_projects_own_file_is_whole(root):
+    """Every default of a section is written out in params.yaml, so that people can see it."""
+    values = yaml.safe_load((root / "params.yaml").read_text())
+    params = load_params(root / "params.yaml").for_person("sample")
+    for key, written in values.items():
+        if key != "people":
+            assert params.dump(key) == written, key
+
+
+def test_an_unknown_key_lists_the_legal_ones(write):
+    message = refused(write(crop__sise=160))
+    assert "crop.sise: unknown key; legal keys: size, smoothing" in message
+
+
+def test_an_unknown_nested_key_lists_the_legal_ones(write):
+    message = refused(write(generator__losses__l2=1.0))
+    assert "generator.losses.l2: unknown key; legal keys: l1, mouth" in message
+
+
+def test_an_unknown_section_lists_the_legal_ones(write):
+    message = refused(write(epocs=3))
+    assert "epocs: unknown key" in message
+    assert "epochs" in message
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("epochs", 0, "epochs: input should be greater than 0"),
+        ("epochs", "many", "epochs: input should be a valid integer"),
+        ("crop__size", 150, "crop.size"),
+        ("split__validation", 1.5, "split.validation: input should be less than 0.9"),
+        (
+            "compute__device",
+            "tpu",
+            "compute.device: input should be 'auto', 'cpu', 'cuda' or 'mps'",
+        ),
+        ("generator__losses__l1", -1, "generator.losses.l1: input should be greater than or equal"),
+    ],
+)
+def test_an_ill_typed_value_is_explained(write, key, value, words):
+    message = refused(write(**{key: value}))
+    assert words in message
+    assert repr(value) in message
+
+
+def test_numbers_that_yaml_reads_as_text_are_numbers(write):
+    """`dvc exp run -S generator.learning_rate=1e-5` writes 1e-05, text to a YAML 1.1 reader."""
+    path = write(generator__learning_rate="1e-05", epochs="200")
+    params = load_params(path).for_person("sample")
+    assert params[GeneratorParams].learning_rate == 1e-5
+    assert params[Epochs].root == 200
+
+
+def test_a_persons_overrides_win_and_touch_nobody_else(write):
+    path = write(
+        people={
+            "alice": {"video": "a.mp4", "crop": {"size": 320}, "epochs": 7},
+            "bob": {"video": "b.mp4"},
+        }
+    )
+    params = load_params(path)
+    alice, bob = params.for_person("alice"), params.for_person("bob")
+    assert (alice[CropParams].size, alice[Epochs].root) == (320, 7)
+    assert alice[CropParams].smoothing == bob[CropParams].smoothing
+    assert bob[CropParams].size == 160
+    assert alice[SyncNetParams] == bob[SyncNetParams]
+
+
+def test_a_wrong_override_is_found_at_once(write):
+    path = write(people={"alice": {"video": "a.mp4", "crop": {"sizes": 320}}})
+    assert "crop.sizes: unknown key" in refused(path)
+
+
+@pytest.mark.parametrize(
+    ("people", "words"),
+    [
+        ({}, "people: missing"),
+        ({"alice": {}}, "people.alice.video: missing"),
+        ({"Al ice": {"video": "a.mp4"}}, "not a usable name"),
+        ({"alice": {"video": "a.mp4", "vide": 1}}, "people.alice.vide: unknown key"),
+    ],
+)
+def test_people_are_checked(write, people, words):
+    assert words in refused(write(people=people))
+
+
+def test_a_person_that_is_not_there_is_named_with_those_that_are(root):
+    with pytest.raises(LipsyncError, match=r"people\.bob: no such person; there are: sample"):
+        load_params(root / "params.yaml").for_person("bob")
+
+
+def test_broken_yaml_names_the_line(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("people:\n  a: {video: [}\n")
+    assert "not valid YAML in line 2" in refused(path)
