@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 
 from lipsync.media.audio import read_audio
 from lipsync.media.video import VideoWriter, probe, read_frames
+from lipsync.rendering.label import DIGITAL_SOURCE_TYPE
 
 SECONDS = 7  # of the sample that are enough to train on and to hold out
 STAGES = [
@@ -131,7 +132,7 @@ def test_the_rendered_video_lasts_as_long_as_its_speech(project):
     seconds = len(read_audio(project / "data/speech/sample.wav")) / 16000
     assert probe(render).frames == round(seconds * 25)
     with av.open(str(render)) as container:
-        assert "synthetic" in container.metadata["comment"].lower()
+        assert DIGITAL_SOURCE_TYPE in container.metadata["comment"]
 
 
 def test_metrics_are_there_and_finite(project):
