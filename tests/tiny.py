@@ -9,16 +9,16 @@ SIZE, FRAMES, BANDS = 64, 160, 8
 
 
 def tiny_person() -> PersonData:
-    """160 frames of a disc whose height follows the first speech feature."""
+    """160 frames of an ellipse whose height follows the first speech feature."""
     draw = np.random.default_rng(0)
     loud = np.convolve(draw.uniform(0, 1, FRAMES + 8), np.ones(5) / 5, "same")[4:-4]
     rows = loud[:, None] * draw.uniform(0.5, 1, BANDS)
     rows += draw.normal(0, 0.01, (FRAMES, BANDS))
     y, x = np.mgrid[:SIZE, :SIZE]
-    crops = np.full((FRAMES, SIZE, SIZE, 3), 150, np.uint8)
-    for i in range(FRAMES):
-        inside = ((x - 32) / 14) ** 2 + ((y - 42) / (2 + 24 * loud[i])) ** 2 < 1
-        crops[i][inside] = (60, 10, 10)
+    tall = 2 + 24 * loud[:, None, None]  # half axis of the ellipse, pixels
+    radius = np.sqrt(((x - 32) / 14) ** 2 + ((y - 42) / tall) ** 2)  # (N, S, S)
+    inside = 1 / (1 + np.exp(8 * (radius - 1)))  # soft edges, as a lens makes them
+    crops = (150 - 110 * inside[..., None] * [0.8, 1, 1]).astype(np.uint8)
     silence = np.zeros((64, BANDS))
     return PersonData(
         crops=torch.from_numpy(crops).permute(0, 3, 1, 2),

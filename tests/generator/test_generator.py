@@ -21,7 +21,7 @@ from lipsync.training.split import split_frames
 from lipsync.training.state import TrainingState
 
 PARAMS = GeneratorParams(
-    channels=(16, 24), speech_channels=16, batch_size=20, warmup_steps=5, shift=0
+    channels=(16, 24), speech_channels=16, batch_size=20, warmup_steps=5, ema_decay=0.98
 )
 CPU = Compute(torch.device("cpu"), torch.float32)
 
@@ -29,10 +29,9 @@ CPU = Compute(torch.device("cpu"), torch.float32)
 def generator(size: int = 64, dimension: int = 8) -> Generator:
     torch.manual_seed(0)
     model = Generator(size, dimension, **PARAMS.architecture())
-    with torch.no_grad():  # residual branches start at zero; here they must be seen
-        for name, parameter in model.named_parameters():
-            if name.endswith("gain"):
-                parameter.fill_(0.5)
+    with torch.no_grad():  # what is painted starts at zero; here it must be seen
+        for last in (model.flow, model.paint[-2]):
+            last.weight.normal_(std=0.1)
     return model
 
 

@@ -37,6 +37,7 @@ class Generator(nn.Module):
         past, future: speech rows before and after the frame
         channels: of the levels, from fine (S / 4) to coarse
         speech_channels: of the speech code
+        speech_dropout: share of it that is dropped while training
     """
 
     visible: torch.Tensor
@@ -50,6 +51,7 @@ class Generator(nn.Module):
         *,
         channels: tuple[int, ...] = (48, 80, 112),
         speech_channels: int = 128,
+        speech_dropout: float = 0.2,
     ) -> None:
         super().__init__()
         self.past, self.future = past, future
@@ -60,9 +62,12 @@ class Generator(nn.Module):
             "future": future,
             "channels": list(channels),
             "speech_channels": speech_channels,
+            "speech_dropout": speech_dropout,
         }
         self.register_buffer("visible", torch.from_numpy(visible_mask(size)), persistent=False)
-        self.speech = SpeechCode(speech_dimension, past + 1 + future, speech_channels)
+        self.speech = SpeechCode(
+            speech_dimension, past + 1 + future, speech_channels, speech_dropout
+        )
         self.encoder = Encoder(channels)
         self.reference = Encoder(channels)
         self.place = nn.ParameterList(
@@ -143,17 +148,19 @@ def warp(picture: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
 class SpeechCode(nn.Module):
     """A window of speech rows as one vector."""
 
-    def __init__(self, dimension: int, length: int, channels: int) -> None:
+    def __init__(self, dimension: int, length: int, channels: int, dropout: float) -> None:
         super().__init__()
         self.standardize = Standardize(dimension)
         self.row = nn.Linear(dimension, channels)
         self.mix = nn.Sequential(
             nn.ReLU(),
+            nn.Dropout(dropout),
             nn.Conv1d(channels, channels, 3, padding=1),
             nn.ReLU(),
             nn.Conv1d(channels, channels, 3, padding=1),
             nn.ReLU(),
             nn.Flatten(),
+            nn.Dropout(dropout),
             nn.Linear(channels * length, channels),
             nn.ReLU(),
         )

@@ -14,7 +14,7 @@ class LossWeights(Section):
     l1: float = Field(1.0, ge=0)  # over the pasted region
     mouth: float = Field(1.0, ge=0)  # L1 again, around the lips alone
     perceptual: float = Field(0.2, ge=0)  # L1 between SyncNet's features of picture and truth
-    sync: float = Field(0.02, ge=0)  # the pictures must match their own speech, says SyncNet
+    sync: float = Field(0.002, ge=0)  # the pictures must match their own speech, says SyncNet
     temporal: float = Field(0.5, ge=0)  # L1 between changes from picture to picture
 
 
@@ -25,12 +25,14 @@ class GeneratorParams(OptimizerParams, key="generator"):
     future: int = Field(4, ge=0, le=20)  # and after it: the look-ahead of live rendering
     channels: tuple[PositiveInt, ...] = (48, 80, 112)  # of the levels, from fine to coarse
     speech_channels: PositiveInt = 128
+    speech_dropout: float = Field(0.2, ge=0, lt=1)
     clip: int = Field(5, ge=1)  # consecutive frames in a sample; SyncNet needs as many as it sees
     losses: LossWeights = LossWeights()
-    shift: int = Field(4, ge=0)  # pixels that a clip is moved by at most
-    jitter: float = Field(0.04, ge=0, lt=1)  # brightness and contrast
+    shift: int = Field(0, ge=0)  # pixels that a clip is moved by at most
+    jitter: float = Field(0.0, ge=0, lt=1)  # brightness and contrast
     gain: float = Field(4.0, ge=0)  # dB of speech level at most, either way
 
     def architecture(self) -> dict[str, Any]:
         """Keyword arguments of ``Generator``."""
-        return self.model_dump(include={"past", "future", "channels", "speech_channels"})
+        names = {"past", "future", "channels", "speech_channels", "speech_dropout"}
+        return self.model_dump(include=names)

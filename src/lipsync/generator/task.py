@@ -77,6 +77,7 @@ class GeneratorTask:
         starts, draw = self._draw_starts(epoch, step)
         frames = (starts[:, None] + torch.arange(params.clip)).flatten()  # (B,)
         frames = frames.to(self.data.crops.device)
+        torch.manual_seed(draw.initial_seed())  # dropout draws from the global generator
         crops, mouth_weight = self._pictures(frames, draw)
         speech = self.data.windows(frames, params.past, params.future)
         speech = speech.unflatten(0, (-1, params.clip)).flatten(1, 2)  # one gain for a whole clip

@@ -1,4 +1,4 @@
-"""The generator's weights, architecture and reference picture in one safetensors file."""
+"""The generator's file; it holds the reference picture too."""
 
 from pathlib import Path
 
@@ -7,28 +7,23 @@ import torch
 
 from lipsync.errors import LipsyncError
 from lipsync.generator.model import Generator
-from lipsync.training.tensors import read_tensors, write_tensors
+from lipsync.training.weights import load_model, save_model
 
 FORMAT = "lipsync-generator-1"
 
 
 def save_generator(path: Path, model: Generator, reference: np.ndarray) -> None:
-    """Write weights, configuration and the reference crop (S, S, 3) uint8 RGB."""
-    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
-    tensors["reference_crop"] = torch.from_numpy(np.ascontiguousarray(reference))
-    write_tensors(path, tensors, {"format": FORMAT, "config": model.config})
+    """Write weights, architecture and the reference crop (S, S, 3) uint8 RGB."""
+    picture = torch.from_numpy(np.ascontiguousarray(reference))
+    save_model(path, model, FORMAT, {"reference_crop": picture})
 
 
 def load_generator(path: Path) -> tuple[Generator, np.ndarray]:
-    """Model in evaluation mode on the CPU, and its reference crop (S, S, 3) uint8 RGB.
+    """The model, frozen, on the CPU, and its reference crop (S, S, 3) uint8 RGB.
 
-    Raises:
-        LipsyncError: the file is missing, damaged, or no generator of this version.
+    Errors as of ``load_model``.
     """
-    header, tensors = read_tensors(path)
-    if header.get("format") != FORMAT:
-        raise LipsyncError(f"{path}: not a generator of this version; run `dvc repro`")
-    reference = tensors.pop("reference_crop").numpy()
-    model = Generator(**header["config"])
-    model.load_state_dict(tensors)
-    return model.requires_grad_(False).eval(), reference
+    model, extra = load_model(path, Generator, FORMAT)
+    if "reference_crop" not in extra:
+        raise LipsyncError(f"{path}: holds no reference picture; run `dvc repro`")
+    return model, extra["reference_crop"].numpy()
