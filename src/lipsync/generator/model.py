@@ -51,7 +51,7 @@ class Generator(nn.Module):
         *,
         channels: tuple[int, ...] = (48, 80, 112),
         speech_channels: int = 128,
-        speech_dropout: float = 0.2,
+        speech_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.past, self.future = past, future

@@ -25,7 +25,7 @@ class GeneratorParams(OptimizerParams, key="generator"):
     future: int = Field(4, ge=0, le=20)  # and after it: the look-ahead of live rendering
     channels: tuple[PositiveInt, ...] = (48, 80, 112)  # of the levels, from fine to coarse
     speech_channels: PositiveInt = 128
-    speech_dropout: float = Field(0.2, ge=0, lt=1)
+    speech_dropout: float = Field(0.0, ge=0, lt=1)
     clip: int = Field(5, ge=1)  # consecutive frames in a sample; SyncNet needs as many as it sees
     losses: LossWeights = LossWeights()
     shift: int = Field(0, ge=0)  # pixels that a clip is moved by at most
