@@ -140,7 +140,7 @@ def warp(picture: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
     fine = F.interpolate(flow / 4, size=(size, size), mode="bilinear", align_corners=False)
     place = (torch.arange(size, device=flow.device) + 0.5) * (2 / size) - 1  # centres, -1 ... 1
     grid = torch.stack(torch.meshgrid(place, place, indexing="xy"))  # (2, S, S)
-    picture = picture.expand(len(flow), -1, -1, -1)
+    picture = picture.expand(flow.shape[0], -1, -1, -1)
     where = (grid + fine).permute(0, 2, 3, 1)  # (B, S, S, 2)
     return F.grid_sample(picture, where, padding_mode="border", align_corners=False)
 
