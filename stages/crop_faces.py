@@ -1,5 +1,6 @@
 """Cut a steady square around the lower face out of each frame of a person's video."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from lipsync.faces.crop import crop_boxes, extract, points_in_crop
 from lipsync.faces.landmarks import mouth_boxes
 from lipsync.faces.params import CropParams
 from lipsync.faces.storage import read_landmarks, write_faces
+from lipsync.files import atomic_path
 from lipsync.media.video import probe, read_frames
 from lipsync.params import PersonParams
 from lipsync.progress import progress
@@ -36,6 +38,8 @@ def crop_faces(params: PersonParams) -> None:
     write_faces(folder / "faces.npz", crops, crop.size, boxes, valid, mouth)
 
     side = float(np.median(boxes[:, 2] - boxes[:, 0]))
+    with atomic_path(Path("metrics") / params.person / "faces.json") as path:
+        path.write_text(json.dumps({"box": round(side, 1), "crop": crop.size}, indent=2) + "\n")
     print(f"the face's box is {side:.0f} pixels wide, its crop {crop.size}")
     if side < SMALL * crop.size:
         print(

@@ -150,7 +150,7 @@ def test_the_summary_names_the_results(project):
     shown = shell(project, "lipsync", "summary")
     assert shown.returncode == 0, shown.stderr
     assert "data/sample/render.mp4" in shown.stdout
-    assert "correlation" in shown.stdout
+    assert "mouth follows the voice" in shown.stdout
 
 
 def test_an_untouched_tree_reruns_nothing(project):

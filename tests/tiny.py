@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from lipsync.generator.model import Generator
 from lipsync.training.data import PersonData
 
 SIZE, FRAMES, BANDS = 64, 160, 8
@@ -30,3 +31,11 @@ def tiny_person() -> PersonData:
         per_decibel=0.01,
         fps=25.0,
     )
+
+
+def awake(model: Generator) -> Generator:
+    """An untrained generator that paints and moves something: its last layers start at zero."""
+    with torch.no_grad():
+        for last in (model.flow, model.paint[-2]):
+            last.weight.normal_(std=0.1)
+    return model

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from tiny_avatar import write_tiny_avatar
 
 from lipsync.errors import LipsyncError
 from lipsync.export.avatar import atomic_folder, write_avatar
 from lipsync.rendering.avatar import load_avatar
+from tests.tiny_avatar import write_tiny_avatar
 
 
 def contents(folder: Path) -> dict[str, bytes]:

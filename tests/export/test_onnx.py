@@ -14,6 +14,7 @@ from lipsync.export.onnx import to_onnx
 from lipsync.faces.masks import visible_mask
 from lipsync.generator.model import Generator
 from lipsync.rendering.avatar import open_session
+from tests.tiny import awake
 
 SIZE, DIMENSION, PAST, FUTURE, OPSET = 64, 12, 3, 2, 20
 DRAW = np.random.default_rng(0)
@@ -26,11 +27,7 @@ def generator(seed: int = 0) -> Generator:
     """Random weights, loud enough that every input shows, and not all beyond 0..1."""
     torch.manual_seed(seed)
     model = Generator(SIZE, DIMENSION, PAST, FUTURE, channels=(16, 24), speech_channels=16)
-    with torch.no_grad():
-        for name, weight in model.named_parameters():
-            if name.endswith("gain"):
-                weight.fill_(0.5)
-    return model.requires_grad_(False).eval()
+    return awake(model).requires_grad_(False).eval()
 
 
 @cache

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from tiny import tiny_person
 
 from lipsync.errors import LipsyncError
 from lipsync.faces.masks import paste_mask, visible_mask
@@ -19,6 +18,7 @@ from lipsync.training.device import Compute
 from lipsync.training.params import SplitParams
 from lipsync.training.split import split_frames
 from lipsync.training.state import TrainingState
+from tests.tiny import awake, tiny_person
 
 PARAMS = GeneratorParams(
     channels=(16, 24), speech_channels=16, batch_size=20, warmup_steps=5, ema_decay=0.98
@@ -28,11 +28,7 @@ CPU = Compute(torch.device("cpu"), torch.float32)
 
 def generator(size: int = 64, dimension: int = 8) -> Generator:
     torch.manual_seed(0)
-    model = Generator(size, dimension, **PARAMS.architecture())
-    with torch.no_grad():  # what is painted starts at zero; here it must be seen
-        for last in (model.flow, model.paint[-2]):
-            last.weight.normal_(std=0.1)
-    return model
+    return awake(Generator(size, dimension, **PARAMS.architecture()))
 
 
 def test_nothing_hidden_reaches_the_picture():
@@ -67,7 +63,7 @@ def test_one_reference_serves_a_batch():
     reference = torch.rand(1, 3, 64, 64)
     together = model(crop, reference, speech)
     alone = model(crop[1:2], reference, speech[1:2])
-    assert torch.allclose(together[1:2], alone, atol=1e-5)
+    assert torch.allclose(together[1:2], alone, atol=1e-4)
 
 
 def test_weighted_l1_counts_only_what_is_weighted():
@@ -118,11 +114,12 @@ def test_it_learns_to_follow_the_sound(tmp_path):
     split = split_frames(data.frames, data.fps, SplitParams(validation=0.25, gap=0.4))
     torch.manual_seed(0)
     model = Generator(64, 8, **PARAMS.architecture())
+    model.speech.standardize.fit(data.rows(split.training))
     syncnet = SyncNet(64, 8, channels=8, embedding=16).requires_grad_(False).eval()
     reference = to_unit(data.crops[:1])
     task = GeneratorTask(model, syncnet, data, reference, split, PARAMS, CPU, seed=1)
     state = TrainingState(model, PARAMS)
-    for step in range(120):
+    for step in range(200):
         state.update(task.losses(step // task.steps(), step % task.steps())["loss"])
     frames = torch.from_numpy(split.validation)
     real = _opening(to_unit(data.crops[frames]))

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from tiny_avatar import write_tiny_avatar
 
 from lipsync.rendering.avatar import Avatar, load_avatar
+from tests.tiny_avatar import write_tiny_avatar
 
 
 @pytest.fixture(scope="module")

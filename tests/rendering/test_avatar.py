@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_avatar import DIMENSION, FRAMES, FUTURE, PAST, SIZE
 
 from lipsync.errors import LipsyncError
 from lipsync.media.audio import write_wav
 from lipsync.rendering.avatar import Avatar, load_avatar, sha256
+from tests.tiny_avatar import DIMENSION, FRAMES, FUTURE, PAST, SIZE
 
 
 @pytest.fixture

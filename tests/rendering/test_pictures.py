@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from tiny_avatar import DIMENSION, FACELESS, FRAMES
 
 from lipsync.faces.compositing import paste
 from lipsync.media.video import FrameReader
 from lipsync.rendering.avatar import Avatar
 from lipsync.rendering.pictures import pictures
 from lipsync.rendering.plan import ping_pong
+from tests.tiny_avatar import DIMENSION, FACELESS, FRAMES
 
 SILENCE = np.zeros(DIMENSION, np.float32)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from tiny_avatar import FPS, FRAMES, HEIGHT, WIDTH
 
 from lipsync.errors import LipsyncError
 from lipsync.media.audio import read_audio, write_wav
@@ -15,6 +14,7 @@ from lipsync.media.video import VideoWriter, read_frames
 from lipsync.rendering.avatar import Avatar
 from lipsync.rendering.plan import ping_pong
 from lipsync.rendering.render import render
+from tests.tiny_avatar import FPS, FRAMES, HEIGHT, WIDTH
 
 QUICK = {"preset": "ultrafast", "crf": 12}
 

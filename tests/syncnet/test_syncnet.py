@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from tiny import tiny_person
 
 from lipsync.syncnet.model import SyncNet, area_matrix
 from lipsync.syncnet.params import SyncNetParams
@@ -14,6 +13,7 @@ from lipsync.training.device import Compute
 from lipsync.training.params import SplitParams
 from lipsync.training.split import split_frames
 from lipsync.training.state import TrainingState
+from tests.tiny import tiny_person
 
 PARAMS = SyncNetParams(channels=8, embedding=32, batch_size=24, warmup_steps=5, ema_decay=0.9)
 CPU = Compute(torch.device("cpu"), torch.float32)
@@ -71,6 +71,7 @@ def test_it_learns_to_tell_in_sync_from_shifted(tmp_path):
     split = split_frames(data.frames, data.fps, SplitParams(validation=0.25, gap=0.4))
     torch.manual_seed(0)
     model = SyncNet(data.size, data.speech_dimension, **PARAMS.architecture())
+    model.standardize.fit(data.rows(split.training))
     task = SyncNetTask(model, data, split, PARAMS, CPU, seed=1)
     state = TrainingState(model, PARAMS)
     before = task.validate(model)
