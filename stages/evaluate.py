@@ -34,8 +34,8 @@ def evaluate(params: PersonParams) -> None:
     person, chosen = params.person, params[EvaluateParams]
     folder, models = Path("data") / person, Path("models") / person
     metrics = Path("metrics") / person
-    make_deterministic()
     device = choose_compute(params[ComputeParams]).device
+    make_deterministic(device)
     data = load_person_data(folder / "faces.npz", folder / "speech.npz", device)
     start = split_frames(data.frames, data.fps, params[SplitParams]).validation_start
     generator, reference = load_generator(models / "generator.safetensors")

@@ -6,7 +6,7 @@ import yaml
 from lipsync.errors import LipsyncError
 from lipsync.faces.params import CropParams
 from lipsync.generator.params import GeneratorParams
-from lipsync.params import load_params
+from lipsync.params import Section, load_params, sections
 from lipsync.syncnet.params import SyncNetParams
 from lipsync.training.params import Epochs
 
@@ -135,3 +135,29 @@ def test_broken_yaml_names_the_line(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text("people:\n  a: {video: [}\n")
     assert "not valid YAML in line 2" in refused(path)
+
+
+def test_a_deleted_key_changes_nothing(root):
+    """The defaults in the code are those of params.yaml."""
+    values = yaml.safe_load((root / "params.yaml").read_text())
+    for key, section in sections().items():
+        if issubclass(section, Section):
+            assert section().model_dump(mode="json") == values[key], key
+
+
+def test_overrides_reach_any_depth(write):
+    path = write(
+        generator__losses__l1=3.0,
+        people={"alice": {"video": "a.mp4", "generator": {"losses": {"sync": 0.5}}}},
+    )
+    losses = load_params(path).for_person("alice")[GeneratorParams].losses
+    assert (losses.l1, losses.sync) == (3.0, 0.5)
+
+
+def test_what_is_shared_cannot_be_overridden(write):
+    path = write(people={"alice": {"video": "a.mp4", "render": {"speech": "b.wav"}}})
+    assert "people.alice.render.speech: is the same for everybody" in refused(path)
+
+
+def test_folders_that_are_taken_are_no_names(write):
+    assert "people.speech: the name is taken" in refused(write(people={"speech": {"video": "a"}}))

@@ -14,8 +14,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from lipsync.media.audio import read_audio
+from lipsync.media.label import DIGITAL_SOURCE_TYPE
 from lipsync.media.video import VideoWriter, probe, read_frames
-from lipsync.rendering.label import DIGITAL_SOURCE_TYPE
 
 SECONDS = 7  # of the sample that are enough to train on and to hold out
 STAGES = [

@@ -32,5 +32,7 @@ def summary(
         from lipsync.evaluation.summary import print_summary
         from lipsync.params import load_params
 
-        for person in people or load_params(PARAMS_FILE).people:
+        params = load_params(PARAMS_FILE)
+        chosen = [params.for_person(name).person for name in people or params.people]
+        for person in chosen:
             print_summary(person, Path("."))

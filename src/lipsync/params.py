@@ -23,8 +23,8 @@ import yaml
 import lipsync
 from lipsync.errors import LipsyncError
 
-_SECTIONS: dict[str, type[pydantic.BaseModel]] = {}
 PERSON_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+RESERVED_NAMES = {"face", "videos", "speech"}  # folders beside those of people
 
 
 class Section(pydantic.BaseModel):
@@ -32,6 +32,7 @@ class Section(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
     key: ClassVar[str]
+    shared_keys: ClassVar[frozenset[str]] = frozenset()  # that no person may override
 
     def __init_subclass__(cls, key: str = "", **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -45,6 +46,7 @@ class Scalar(pydantic.RootModel[Any]):
 
     model_config = pydantic.ConfigDict(frozen=True)
     key: ClassVar[str]
+    shared_keys: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, key: str = "", **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -54,9 +56,10 @@ class Scalar(pydantic.RootModel[Any]):
 
 
 S = TypeVar("S", bound=Section | Scalar)
+_SECTIONS: dict[str, type[Section] | type[Scalar]] = {}
 
 
-def sections() -> dict[str, type[pydantic.BaseModel]]:
+def sections() -> dict[str, type[Section] | type[Scalar]]:
     """All declared sections by key; imports ``lipsync.<package>.params`` of every package."""
     for module in pkgutil.iter_modules(lipsync.__path__):
         if module.ispkg and (Path(lipsync.__path__[0]) / module.name / "params.py").is_file():
@@ -101,6 +104,8 @@ class Params:
                 raise LipsyncError(
                     f"{source}: {where}: not a usable name; use lower-case letters, digits, - and _"
                 )
+            if name in RESERVED_NAMES:
+                raise LipsyncError(f"{source}: {where}: the name is taken; choose another")
             if not isinstance(entry, dict) or not isinstance(entry.get("video"), str):
                 raise LipsyncError(f"{source}: {where}.video: missing; give the path of a video")
             _refuse_unknown(entry, {"video", *sections()}, source, prefix=f"{where}.")
@@ -117,9 +122,13 @@ class Params:
         video = Path(entry.pop("video"))
         values = {**self._values}
         for key, override in entry.items():
-            base = values.get(key)
-            merged = isinstance(base, dict) and isinstance(override, dict)
-            values[key] = {**cast(dict, base), **override} if merged else override
+            shared = sections()[key].shared_keys & override.keys() if _is_map(override) else ()
+            for name in shared:
+                raise LipsyncError(
+                    f"{self._source}: people.{person}.{key}.{name}: is the same for everybody; "
+                    f"set {key}.{name}"
+                )
+            values[key] = _merge(values.get(key), override)
         return PersonParams(person, video, values, self._source)
 
 
@@ -143,6 +152,17 @@ def load_params(path: str | Path) -> Params:
     for person in params.people:
         params.for_person(person)
     return params
+
+
+def _is_map(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _merge(base: Any, override: Any) -> Any:
+    """``override`` over ``base``, key by key at every depth."""
+    if not (_is_map(base) and _is_map(override)):
+        return override
+    return {**base, **{key: _merge(base.get(key), value) for key, value in override.items()}}
 
 
 def _refuse_unknown(values: dict, legal: set[str], source: str, prefix: str) -> None:

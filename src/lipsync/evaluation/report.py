@@ -32,6 +32,7 @@ def figures(
 ) -> Figures:
     """All figures in groups, not rounded; ``windows`` of SyncNet were scored."""
     shifted = shifted_correlations(tables)
+    shifted = shifted[np.isfinite(shifted)]  # too few mouths could be read at the others
     return {
         "mouth": {
             "correlation": correlation(tables.rendered.opening, tables.real.opening),

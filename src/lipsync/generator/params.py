@@ -21,9 +21,12 @@ class LossWeights(Section):
 class GeneratorParams(OptimizerParams, key="generator"):
     """Architecture, losses and optimiser of the generator."""
 
-    past: int = Field(6, ge=0, le=20)  # speech rows before the frame
-    future: int = Field(4, ge=0, le=20)  # and after it: the look-ahead of live rendering
-    channels: tuple[PositiveInt, ...] = (48, 80, 112)  # of the levels, from fine to coarse
+    batch_size: PositiveInt = 10
+    warmup_steps: int = Field(50, ge=0)
+    ema_decay: float = Field(0.996, ge=0, lt=1)
+    past: int = Field(6, ge=0, le=10)  # speech rows before the frame
+    future: int = Field(4, ge=0, le=10)  # and after it: the look-ahead of live rendering
+    channels: tuple[PositiveInt, ...] = Field((48, 80, 112), min_length=2, max_length=4)
     speech_channels: PositiveInt = 128
     speech_dropout: float = Field(0.0, ge=0, lt=1)
     clip: int = Field(5, ge=1)  # consecutive frames in a sample; SyncNet needs as many as it sees

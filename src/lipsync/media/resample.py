@@ -28,7 +28,7 @@ from lipsync.media.reader import probe
 from lipsync.media.writer import VideoWriter
 from lipsync.progress import progress
 
-MIN_SECONDS = 3  # less leaves nothing to train on beside the held-out part and the gap before it
+MIN_SECONDS = 3  # less is a mistake; how much training needs, `training.split` says
 MAX_LAST_SECONDS = Fraction(1, 2)  # of the last picture; a longer duration is a broken header
 # Measured at crf 8, 720p, 2 cores: superfast 10 ms and 65 KB a picture, ultrafast 6 ms and about
 # double the size, veryfast 15 ms and 1 dB less.

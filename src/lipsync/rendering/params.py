@@ -21,6 +21,7 @@ Preset = Literal[
 
 
 class RenderParams(Section, key="render"):
+    shared_keys = frozenset({"speech"})  # dvc.yaml names the file once for all
     """What render_sample makes the avatar say, and how the video is compressed."""
 
     speech: Path = Path("data/speech/sample.wav")

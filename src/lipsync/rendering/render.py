@@ -12,10 +12,10 @@ from lipsync.errors import LipsyncError
 from lipsync.media.audio import SAMPLE_RATE, read_audio
 from lipsync.media.clock import frame_count
 from lipsync.media.container import audio_stream, open_input
+from lipsync.media.label import synthetic_tags
 from lipsync.media.video import VideoWriter
 from lipsync.progress import progress
 from lipsync.rendering.avatar import Avatar
-from lipsync.rendering.label import synthetic_tags
 from lipsync.rendering.pictures import pictures
 from lipsync.rendering.plan import ping_pong
 from lipsync.speech.encoder import create_encoder

@@ -10,10 +10,12 @@ from lipsync.training.params import OptimizerParams
 class SyncNetParams(OptimizerParams, key="syncnet"):
     """Architecture, sampling and optimiser of the SyncNet."""
 
-    epochs: PositiveInt = 20
+    epochs: PositiveInt = 12
+    warmup_steps: int = Field(50, ge=0)
+    ema_decay: float = Field(0.99, ge=0, lt=1)
     frames: int = Field(5, ge=1, le=15)  # consecutive pictures that are judged together
     context: int = Field(2, ge=0, le=10)  # speech rows beyond these pictures on either side
-    channels: int = Field(24, ge=8)  # width of the first layer
+    channels: int = Field(24, ge=8, multiple_of=8)  # width of the first layer
     embedding: PositiveInt = 128
     dropout: float = Field(0.2, ge=0, lt=1)
     hard_shift: int = Field(8, ge=3)  # frames: hard negatives lie 3 ... hard_shift frames away

@@ -10,7 +10,6 @@ from lipsync.syncnet.params import SyncNetParams
 from lipsync.syncnet.score import (
     AVERAGE,
     MAX_SHIFT,
-    SyncScore,
     contrastive_loss,
     embed_pictures,
     scan_offsets,
@@ -109,11 +108,6 @@ def held_out_scan(model: SyncNet, data: PersonData, starts: np.ndarray) -> np.nd
     first, last = int(starts[0]), int(starts[-1]) + model.frames
     pictures = embed_pictures(model, data.crops[first:last])
     return scan_offsets(model, pictures, data, starts - first, first)
-
-
-def score_held_out(model: SyncNet, data: PersonData, starts: np.ndarray) -> SyncScore:
-    """``SyncScore`` of real held-out windows."""
-    return summarise(held_out_scan(model, data, starts), starts, AVERAGE)
 
 
 def _hard_shifts(count: int, furthest: int, generator: torch.Generator) -> torch.Tensor:

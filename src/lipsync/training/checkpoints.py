@@ -79,11 +79,12 @@ class Checkpoints:
             return
 
     def save(self, state: TrainingState) -> None:
-        """Write the state under its epoch and step and drop all but the newest 3."""
+        """Write the state under its epoch and step and keep the 3 that were written last."""
         progress = state.progress
         name = f"epoch_{progress.epoch:05d}_step_{progress.step:05d}.safetensors"
         state.save(self.folder / name, self.fingerprint)
-        for _, path in sorted(self._saved().items())[:-KEEP]:
+        written = sorted(self._saved().values(), key=lambda path: path.stat().st_mtime_ns)
+        for path in written[:-KEEP]:
             path.unlink(missing_ok=True)
 
     def save_best(self, state: TrainingState) -> None:

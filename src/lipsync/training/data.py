@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -80,7 +81,7 @@ def load_person_data(
             per_decibel, fps = float(archive["per_decibel"]), float(archive["fps"])
     except FileNotFoundError as error:
         raise LipsyncError(f"{error.filename}: no such file; run `dvc repro`") from None
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise LipsyncError(f"{faces} or {speech}: damaged: {error}; run `dvc repro`") from error
     if not len(crops) == len(valid) == len(mouth) == len(rows):
         raise LipsyncError(

@@ -59,10 +59,14 @@ def choose_compute(params: ComputeParams) -> Compute:
     return Compute(torch.device(name), torch.bfloat16 if bf16 else torch.float32)
 
 
-def make_deterministic() -> None:
-    """Same input, same bytes on the same machine; an operator that cannot promise it raises."""
+def make_deterministic(device: torch.device) -> None:
+    """Same input, same bytes on the same machine.
+
+    On the CPU an operator that cannot promise it raises. On a GPU torch gives no such promise for
+    the gradient of ``grid_sample``, which moves the reference picture, so there it only warns.
+    """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
 
 
 def step_generator(*numbers: int) -> torch.Generator:

@@ -48,14 +48,23 @@ def rounded(row: dict[str, float]) -> dict[str, float]:
 
 
 def plot_losses(path: Path, history: list[dict[str, float]], best_epoch: int) -> None:
-    """Training and held-out loss over epochs, the held-out minimum marked."""
+    """Training and held-out loss over epochs, the held-out minimum marked.
+
+    Each has its own axis: the one is the weighted sum that is minimised, the other a plain
+    measure, so their distance means nothing.
+    """
     from matplotlib.figure import Figure
 
     epochs = [row["epoch"] for row in history]
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.subplots()
-    for part, label in (("train", "training"), ("validation", "held out")):
-        axes.plot(epochs, [row[f"{part}/loss"] for row in history], label=label)
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    panels = figure.subplots(1, 2)
+    for axes, part, title in zip(
+        panels, ("train", "validation"), ("training", "held out"), strict=True
+    ):
+        axes.plot(epochs, [row[f"{part}/loss"] for row in history])
+        axes.set(title=title, xlabel="epoch", ylabel="loss")
+        axes.grid(alpha=0.3)
+    axes = panels[1]
     best = next(row for row in history if row["epoch"] == best_epoch)["validation/loss"]
     axes.plot([best_epoch], [best], "o", color="C1")
     axes.annotate(
@@ -65,7 +74,4 @@ def plot_losses(path: Path, history: list[dict[str, float]], best_epoch: int) ->
         textcoords="offset points",
         ha="center",
     )
-    axes.set(xlabel="epoch", ylabel="loss")
-    axes.grid(alpha=0.3)
-    axes.legend()
     figure.savefig(path, dpi=110)

@@ -23,7 +23,7 @@ class SplitParams(Section, key="split"):
     """The held-out end of the video."""
 
     validation: float = Field(0.2, gt=0, lt=0.9)
-    gap: float = Field(1.0, ge=0)  # seconds
+    gap: float = Field(1.0, ge=0.4)  # seconds; speech windows reach 10 frames at most
 
 
 class ComputeParams(Section, key="compute"):

@@ -29,18 +29,18 @@ class Session:
     data: PersonData
     split: Split
     seed: int
+    mark: str  # fingerprint of what the training is a function of
 
     def train(
         self, model: nn.Module, task: Task, optimizer: OptimizerParams, epochs: int
     ) -> TrainingState:
         """Train ``model`` through ``task``, going on from a checkpoint of the same training."""
-        mark = fingerprint(self.stage, self.params)
-        folder = scratch_folder(self.stage, self.params.person, mark)
+        folder = scratch_folder(self.stage, self.params.person, self.mark)
         about = (
             f"{self.stage} of {self.params.person}: {self.used_frames} of {self.split.frames} "
             f"frames, batch {task.samples_per_step}, on {self.compute}"
         )
-        with Checkpoints(folder, mark) as checkpoints:
+        with Checkpoints(folder, self.mark) as checkpoints:
             return fit(task, TrainingState(model, optimizer), epochs, checkpoints, about)
 
     def training_rows(self) -> torch.Tensor:
@@ -54,7 +54,7 @@ class Session:
 
     def write(self, state: TrainingState, full_state: Path, metrics: Path) -> None:
         """Write the full state and the history, both outs of the stage."""
-        state.save(full_state, fingerprint(self.stage, self.params))
+        state.save(full_state, self.mark)
         model = sum(parameter.numel() for parameter in state.model.parameters())
         about: dict[str, Any] = {
             "parameters": model,
@@ -67,11 +67,11 @@ class Session:
 
 def open_session(stage: str, params: PersonParams) -> Session:
     """Choose the device, seed everything, load faces and speech and split them."""
-    make_deterministic()
+    compute = choose_compute(params[ComputeParams])
+    make_deterministic(compute.device)
     seed = params[Seed].root
     torch.manual_seed(seed)
-    compute = choose_compute(params[ComputeParams])
     folder = Path("data") / params.person
     data = load_person_data(folder / "faces.npz", folder / "speech.npz", compute.device)
     split = split_frames(data.frames, data.fps, params[SplitParams])
-    return Session(stage, params, compute, data, split, seed)
+    return Session(stage, params, compute, data, split, seed, fingerprint(stage, params))
