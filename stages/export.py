@@ -1,6 +1,7 @@
 """Turn a person's trained generator into an avatar that renders without torch."""
 
 import json
+import sys
 from pathlib import Path
 
 from lipsync.errors import LipsyncError
@@ -54,7 +55,9 @@ def export(params: PersonParams) -> None:
             opset=chosen.opset,
             sha256={},
         )
+    print("writing the network as ONNX, about 15 s", file=sys.stderr)
     network = to_onnx(generator, reference, chosen.opset)
+    print("comparing it with PyTorch", file=sys.stderr)
     difference = parity(network, generator, reference, crops, windows)
     check_parity(difference, chosen.tolerance, weights)
     write_avatar(models / "avatar", info, network, film_path, boxes, valid)
