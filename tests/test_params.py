@@ -96,15 +96,15 @@ def test_numbers_that_yaml_reads_as_text_are_numbers(write):
 def test_a_persons_overrides_win_and_touch_nobody_else(write):
     path = write(
         people={
-            "alice": {"video": "a.mp4", "crop": {"size": 320}, "epochs": 7},
+            "alice": {"video": "a.mp4", "crop": {"smoothing": 2.0}, "epochs": 7},
             "bob": {"video": "b.mp4"},
         }
     )
     params = load_params(path)
     alice, bob = params.for_person("alice"), params.for_person("bob")
-    assert (alice[CropParams].size, alice[Epochs].root) == (320, 7)
-    assert alice[CropParams].smoothing == bob[CropParams].smoothing
-    assert bob[CropParams].size == 160
+    assert (alice[CropParams].smoothing, alice[Epochs].root) == (2.0, 7)
+    assert alice[CropParams].size == bob[CropParams].size
+    assert bob[CropParams].smoothing == 0.5
     assert alice[SyncNetParams] == bob[SyncNetParams]
 
 
@@ -154,9 +154,10 @@ def test_overrides_reach_any_depth(write):
     assert (losses.l1, losses.sync) == (3.0, 0.5)
 
 
-def test_what_is_shared_cannot_be_overridden(write):
-    path = write(people={"alice": {"video": "a.mp4", "render": {"speech": "b.wav"}}})
-    assert "people.alice.render.speech: is the same for everybody" in refused(path)
+@pytest.mark.parametrize(("section", "key"), [("render", "speech"), ("crop", "size")])
+def test_what_is_shared_cannot_be_overridden(write, section, key):
+    path = write(people={"alice": {"video": "a.mp4", section: {key: 1}}})
+    assert f"people.alice.{section}.{key}: is the same for everybody" in refused(path)
 
 
 def test_folders_that_are_taken_are_no_names(write):

@@ -13,7 +13,13 @@ class LandmarksParams(Section, key="landmarks"):
 
 
 class CropParams(Section, key="crop"):
-    """The square that is cut out of each picture."""
+    """The square that is cut out of each picture.
+
+    The size is no person's own: DVC's run-cache leaves keys called ``size`` out of its hash unless
+    dvc.yaml names them in full, which it cannot do for an override.
+    """
+
+    shared_keys = frozenset({"size"})
 
     size: int = Field(160, ge=64, le=512, multiple_of=32, description="pixels of a side")
     smoothing: float = Field(0.5, ge=0, le=5, description="seconds the box is smoothed over")
