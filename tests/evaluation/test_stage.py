@@ -33,7 +33,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, root: Path, face_models: P
     """All that evaluate reads, of alice: 75 frames of the sample, 30 of them held out."""
     folder = tmp_path_factory.mktemp("project")
     params = yaml.safe_load((root / "params.yaml").read_text())
-    params["people"] = {"alice": {"video": "alice.mp4", "crop": {"size": SIZE}}}
+    params["people"] = {"alice": {"video": "alice.mp4"}}
+    params["crop"]["size"] = SIZE
     params["split"] = {"validation": HELD_OUT / FRAMES, "gap": 0.4}
     params["evaluate"] = {"shifts": 3, "shifted_frames": 10}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))

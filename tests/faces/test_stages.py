@@ -20,7 +20,8 @@ FRAMES, SIZE = 12, 64
 def project(tmp_path: Path, root: Path, face_models: Path) -> Path:
     """A folder with the project's params for one person, alice, and the face models."""
     params = yaml.safe_load((root / "params.yaml").read_text())
-    params["people"] = {"alice": {"video": "alice.mp4", "crop": {"size": SIZE}}}
+    params["people"] = {"alice": {"video": "alice.mp4"}}
+    params["crop"]["size"] = SIZE
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     shutil.copytree(face_models, tmp_path / "models" / "face")
     return tmp_path
