@@ -8,7 +8,7 @@ import numpy as np
 
 from lipsync.errors import LipsyncError
 from lipsync.faces.crop import crop_boxes, extract, points_in_crop
-from lipsync.faces.landmarks import mouth_boxes
+from lipsync.faces.landmarks import LIPS
 from lipsync.faces.params import CropParams
 from lipsync.faces.storage import read_landmarks, write_faces
 from lipsync.files import atomic_path
@@ -24,7 +24,7 @@ SMALL = 0.75  # of crop.size: a box below it has to be enlarged so much that it 
 def crop_faces(params: PersonParams) -> None:
     folder = Path("data") / params.person
     frames, crop = folder / "frames.mp4", params[CropParams]
-    points, valid = read_landmarks(folder / "landmarks.npz")
+    points, valid, seen = read_landmarks(folder / "landmarks.npz")
     info = probe(frames)
     if info.frames != len(points):
         raise LipsyncError(
@@ -34,8 +34,8 @@ def crop_faces(params: PersonParams) -> None:
 
     pictures = progress(read_frames(frames), total=len(boxes), desc="crops")
     crops = (extract(*pair, crop.size) for pair in zip(pictures, boxes, strict=True))
-    mouth = mouth_boxes(points_in_crop(points, boxes, crop.size))
-    write_faces(folder / "faces.npz", crops, crop.size, boxes, valid, mouth)
+    lips = points_in_crop(points, boxes, crop.size)[:, LIPS].astype(np.float32)
+    write_faces(folder / "faces.npz", crops, crop.size, boxes, valid, seen, lips)
 
     side = float(np.median(boxes[:, 2] - boxes[:, 0]))
     with atomic_path(Path("metrics") / params.person / "faces.json") as path:

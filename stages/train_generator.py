@@ -25,7 +25,7 @@ def train_generator(params: PersonParams) -> None:
     data, device = session.data, session.compute.device
     syncnet = load_syncnet(models / "syncnet.safetensors").to(device)
     training = slice(0, session.split.training_end)
-    number = choose_reference(data.crops[training], data.valid[training], data.mouth[training])
+    number = choose_reference(data.crops[training], data.seen[training], data.mouth[training])
     reference = data.crops[number : number + 1]  # (1, 3, S, S)
     model = Generator(data.size, data.speech_dimension, **chosen.architecture())
     model.speech.standardize.fit(session.training_rows())
@@ -43,9 +43,7 @@ def train_generator(params: PersonParams) -> None:
     state = session.train(model, task, chosen, params[Epochs].root)
     picture = reference[0].permute(1, 2, 0).cpu().numpy()  # (S, S, 3)
     save_generator(models / "generator.safetensors", state.ema, picture)
-    session.write(
-        state, models / "generator_state.safetensors", Path("metrics") / params.person / "generator"
-    )
+    session.write(state)
 
 
 if __name__ == "__main__":

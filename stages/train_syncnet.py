@@ -21,11 +21,8 @@ def train_syncnet(params: PersonParams) -> None:
     model.to(session.compute.device)
     task = SyncNetTask(model, session.data, session.split, chosen, session.compute, session.seed)
     state = session.train(model, task, chosen, chosen.epochs)
-    models = Path("models") / params.person
-    save_syncnet(models / "syncnet.safetensors", state.ema)
-    session.write(
-        state, models / "syncnet_state.safetensors", Path("metrics") / params.person / "syncnet"
-    )
+    save_syncnet(Path("models") / params.person / "syncnet.safetensors", state.ema)
+    session.write(state)
 
 
 if __name__ == "__main__":

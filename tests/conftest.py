@@ -1,12 +1,15 @@
 """Fixtures that all tests share."""
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from lipsync.errors import LipsyncError
 from lipsync.faces import models
+from tests.project import make_project
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -36,3 +39,25 @@ def face_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder = tmp_path_factory.mktemp("face")
         models.fetch(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def ran_project(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project, small, run once and committed. Look, do not touch: copy it to change it."""
+    folder = tmp_path_factory.mktemp("ran") / "project"
+    make_project(root, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def project_copy(
+    ran_project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Path]:
+    """Makes copies of the project that has run: ``project_copy()``, each in a folder of its own."""
+
+    def copy() -> Path:
+        folder = tmp_path_factory.mktemp("copy") / "project"
+        shutil.copytree(ran_project, folder, symlinks=True)
+        return folder
+
+    return copy

@@ -1,11 +1,23 @@
 """The command line answers quickly and in people's words."""
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from lipsync.faces.params import CropParams
+from lipsync.params import load_params
 
 
 def python(code: str, **options) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, **options)
+
+
+def lipsync(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return python(f"from lipsync.cli import app; app({list(arguments)!r})", cwd=cwd)
 
 
 def test_help_loads_nothing_heavy():
@@ -32,3 +44,40 @@ def test_a_person_not_yet_evaluated_is_told_what_to_run(tmp_path, root):
     result = python("from lipsync.cli import app; app(['summary'])", cwd=tmp_path)
     assert result.returncode == 1
     assert "run `dvc repro`" in result.stderr
+
+
+@pytest.fixture
+def params(tmp_path, root) -> Path:
+    """A copy of params.yaml."""
+    return Path(shutil.copy(root / "params.yaml", tmp_path))
+
+
+def test_quick_is_what_the_project_ships(params):
+    before = params.read_bytes()
+    result = lipsync("preset", "quick", cwd=params.parent)
+    assert result.returncode == 0, result.stderr
+    assert "is quick already" in result.stdout
+    assert params.read_bytes() == before
+
+
+def test_presets_follow_each_other_and_keep_every_comment(params):
+    before = params.read_text()
+    result = lipsync("preset", "production", cwd=params.parent)
+    assert "crop.size: 160 -> 320" in result.stdout
+    assert load_params(params).for_person("sample")[CropParams].size == 320
+    comments = [line.partition("#")[2] for line in before.splitlines()]
+    assert [line.partition("#")[2] for line in params.read_text().splitlines()] == comments
+    assert lipsync("preset", "max", cwd=params.parent).returncode == 0
+    assert load_params(params).for_person("sample")[CropParams].size == 512
+    assert lipsync("preset", "quick", cwd=params.parent).returncode == 0
+    assert YAML().load(params.read_text()) == YAML().load(before)
+
+
+def test_an_unknown_preset_is_one_line(params):
+    before = params.read_bytes()
+    result = lipsync("preset", "huge", cwd=params.parent)
+    assert result.returncode == 1
+    assert result.stderr == (
+        "lipsync preset: preset huge: there is none; there are: quick, production, max\n"
+    )
+    assert params.read_bytes() == before

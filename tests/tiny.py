@@ -20,11 +20,16 @@ def tiny_person() -> PersonData:
     radius = np.sqrt(((x - 32) / 14) ** 2 + ((y - 42) / tall) ** 2)  # (N, S, S)
     inside = 1 / (1 + np.exp(8 * (radius - 1)))  # soft edges, as a lens makes them
     crops = (150 - 110 * inside[..., None] * [0.8, 1, 1]).astype(np.uint8)
+    turn = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    lips = np.stack(
+        [32 + 14 * np.cos(turn) * np.ones((FRAMES, 1)), 42 + tall[:, 0] * np.sin(turn)], 2
+    )
     silence = np.zeros((64, BANDS))
     return PersonData(
         crops=torch.from_numpy(crops).permute(0, 3, 1, 2),
         valid=np.ones(FRAMES, bool),
-        mouth=torch.tensor([[18.0, 30.0, 46.0, 56.0]]).repeat(FRAMES, 1),
+        seen=np.ones(FRAMES, bool),
+        lips=torch.from_numpy(lips).float(),
         speech=torch.from_numpy(np.concatenate([silence, rows, silence])).float(),
         past=64,
         future=64,

@@ -193,14 +193,15 @@ def test_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
     crops = rng.integers(0, 255, (3, 64, 64, 3), dtype=np.uint8)
     boxes = rng.random((3, 4), dtype=np.float32)
     valid = np.array([True, False, True])
+    lips = rng.random((3, 40, 2), dtype=np.float32)
     for name in ("a.npz", "b.npz"):
-        write_faces(tmp_path / name, iter(crops), 64, boxes, valid, boxes)
+        write_faces(tmp_path / name, iter(crops), 64, boxes, valid, valid, lips)
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
     with np.load(tmp_path / "a.npz") as archive:
         np.testing.assert_array_equal(archive["crops"], crops)
         np.testing.assert_array_equal(archive["valid"], valid)
     with pytest.raises(ValueError, match="2 crops for 3 boxes"):
-        write_faces(tmp_path / "c.npz", iter(crops[:2]), 64, boxes, valid, boxes)
+        write_faces(tmp_path / "c.npz", iter(crops[:2]), 64, boxes, valid, valid, lips)
     assert not (tmp_path / "c.npz").exists()
 
 
@@ -210,6 +211,6 @@ def test_landmarks_come_back(tmp_path: Path) -> None:
     score = np.array([1, 0], np.float32)
     written = Landmarks(points, np.array([True, False]), score, np.ones(2, np.int32))
     write_landmarks(tmp_path / "landmarks.npz", written)
-    read, valid = read_landmarks(tmp_path / "landmarks.npz")
+    read, valid, seen = read_landmarks(tmp_path / "landmarks.npz")
     np.testing.assert_array_equal(read, points)
-    assert valid.tolist() == [True, False]
+    assert valid.tolist() == seen.tolist() == [True, False]

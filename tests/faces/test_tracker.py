@@ -79,7 +79,7 @@ def test_lips_lie_where_the_astronaut_smiles(tracker: FaceTracker) -> None:
     assert face is not None
     assert face.faces == 1
     assert face.score > 0.99
-    x0, y0, x1, y1 = mouth_boxes(face.points[None])[0]
+    x0, y0, x1, y1 = mouth_boxes(face.points[None, LIPS])[0]
     expected = (203, 138, 247, 156)  # read off the enlarged picture
     np.testing.assert_allclose((x0, y0, x1, y1), expected, atol=4)
 

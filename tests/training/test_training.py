@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import signal
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -197,3 +198,85 @@ def test_a_device_that_is_not_there_is_explained():
         with pytest.raises(LipsyncError, match=r"compute\.device: cuda is not available"):
             choose_compute(ComputeParams(device="cuda"))
     assert choose_compute(ComputeParams(device="cpu")).device.type == "cpu"
+
+
+def test_a_flipped_bit_is_noticed(tmp_path, capsys):
+    whole = digest(train(tmp_path / "whole", 4), tmp_path / "whole.safetensors")
+    train(tmp_path / "hurt", 3)
+    newest = sorted((tmp_path / "hurt").glob("epoch_*"))[-1]
+    data = bytearray(newest.read_bytes())
+    data[-3] ^= 1  # within the tensors
+    newest.write_bytes(data)
+    assert digest(train(tmp_path / "hurt", 4), tmp_path / "hurt.safetensors") == whole
+    told = capsys.readouterr().err
+    assert "epoch_00003_step_00000.safetensors: damaged" in told
+    assert "does not match its checksum" in told
+    assert "continues after epoch 2" in told
+
+
+@pytest.fixture
+def full_disk():
+    """A context in which no file can grow beyond 64 bytes, as if the disk were full."""
+    resource = pytest.importorskip("resource", reason="needs POSIX")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    @contextmanager
+    def full():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (64, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return full
+
+
+def test_a_full_disk_is_explained_and_leaves_the_last_checkpoint(tmp_path, full_disk, capsys):
+    whole = digest(train(tmp_path / "whole", 3), tmp_path / "whole.safetensors")
+    train(tmp_path / "parts", 2)
+    before = {path: path.read_bytes() for path in (tmp_path / "parts").glob("*.safetensors")}
+    with (
+        full_disk(),
+        pytest.raises(LipsyncError, match=r"File too large; free some space") as error,
+    ):
+        train(tmp_path / "parts", 3)
+    assert len(str(error.value).splitlines()) == 1
+    after = {path: path.read_bytes() for path in (tmp_path / "parts").glob("*.*")}
+    assert after == before
+    assert digest(train(tmp_path / "parts", 3), tmp_path / "parts.safetensors") == whole
+
+
+def test_a_scratch_folder_that_cannot_be_made_is_explained(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(LipsyncError, match=r"cannot write checkpoints.*LIPSYNC_SCRATCH"):
+        Checkpoints(tmp_path / "file" / "scratch", "mark")
+
+
+class Worsens(Line):
+    """Its held-out loss is lowest after the second epoch."""
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        return {"loss": abs(model.weight.item() - 1.5)}
+
+
+def train_patiently(folder: Path, epochs: int, patience: int) -> TrainingState:
+    torch.manual_seed(0)
+    model = nn.Linear(1, 1)
+    params = OPTIMIZER.model_copy(update={"patience": patience})
+    with Checkpoints(folder, "mark") as checkpoints:
+        return fit(Worsens(model), TrainingState(model, params), epochs, checkpoints, "line")
+
+
+def test_patience_ends_a_training_and_survives_a_stop(tmp_path, capsys):
+    whole = train_patiently(tmp_path / "whole", 40, patience=3)
+    best = whole.progress.best_epoch
+    assert 1 < best < whole.progress.epoch == best + 3 < 40
+    assert f"lowest in epoch {best}, 3 epochs ago" in capsys.readouterr().err
+    train_patiently(tmp_path / "parts", best + 1, patience=3)
+    parts = train_patiently(tmp_path / "parts", 40, patience=3)
+    assert digest(parts, tmp_path / "parts.safetensors") == digest(
+        whole, tmp_path / "whole.safetensors"
+    )
+    again = train_patiently(tmp_path / "parts", 40, patience=3)
+    assert again.progress.epoch == best + 3
+    assert train_patiently(tmp_path / "endless", 12, patience=0).progress.epoch == 12

@@ -48,7 +48,6 @@ def mouth_opening(points: np.ndarray) -> np.ndarray:
     return gap / eye_distance(points)
 
 
-def mouth_boxes(points: np.ndarray) -> np.ndarray:
-    """(N, 4) float32 x0, y0, x1, y1 around the lips of points (N, 468, 2), in their pixels."""
-    lips = points[:, LIPS]
-    return np.concatenate([lips.min(axis=1), lips.max(axis=1)], axis=1).astype(np.float32)
+def mouth_boxes(lips: np.ndarray) -> np.ndarray:
+    """(N, 4) x0, y0, x1, y1 around the lips' points (N, 40, 2), in their pixels."""
+    return np.concatenate([lips.min(axis=1), lips.max(axis=1)], axis=1)

@@ -20,11 +20,14 @@ def write_landmarks(path: Path, landmarks: Landmarks) -> None:
         np.savez(temporary, points=landmarks.points, valid=landmarks.valid, score=landmarks.score)
 
 
-def read_landmarks(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """points (N, 468, 2) float32 pixels, NaN where invalid, and valid (N,) bool."""
+def read_landmarks(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """points (N, 468, 2) float32 pixels, NaN where invalid; valid, seen (N,) bool.
+
+    A valid frame that was not seen lies in a gap that was filled.
+    """
     try:
         with np.load(path) as archive:
-            return archive["points"], archive["valid"]
+            return archive["points"], archive["valid"], archive["score"] > 0
     except FileNotFoundError:
         raise LipsyncError(f"{path}: no such file; run `dvc repro`") from None
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
@@ -37,9 +40,16 @@ def write_faces(
     size: int,
     boxes: np.ndarray,
     valid: np.ndarray,
-    mouth: np.ndarray,
+    seen: np.ndarray,
+    lips: np.ndarray,
 ) -> None:
-    """boxes (N, 4), valid (N,), mouth (N, 4), and N ``crops`` (size, size, 3) uint8 as they come.
+    """Write faces.npz.
+
+    Args:
+        crops: N pictures (size, size, 3) uint8 as they come
+        boxes: (N, 4) float32 x0, y0, x1, y1 of the crops in pixels of the video
+        valid, seen: (N,) bool
+        lips: (N, 40, 2) float32 points in pixels of the crop
 
     Nothing is written where there are more or fewer crops than boxes.
     """
@@ -49,7 +59,7 @@ def write_faces(
         "shape": (len(boxes), size, size, 3),
     }
     with atomic_path(path) as temporary:
-        np.savez(temporary, boxes=boxes, valid=valid, mouth=mouth)
+        np.savez(temporary, boxes=boxes, valid=valid, seen=seen, lips=lips)
         written = 0
         with (
             zipfile.ZipFile(temporary, "a") as archive,

@@ -10,6 +10,8 @@
   features are constants and cost nothing.
 - The picture is the reference, moved by a smooth flow, plus what is painted over it: head and jaw
   move texture that is already sharp; what it does not show, like the inside of the mouth, is paint.
+- In training a linear head reads the shape of the lips off the speech code. Pixels alone teach a
+  code slowly what sound opens the mouth; shapes cost next to nothing, so a step looks at many.
 - A learned map at each level tells the network where on the face it is, which flat skin does not.
 - No normalisation layers: residual branches start small (De & Smith, 2020), which leaves nothing
   to fold, no batch statistics and no disagreement between training and rendering.
@@ -25,6 +27,7 @@ from lipsync.faces.masks import visible_mask
 from lipsync.training.layers import Standardize, initialise
 
 PATCH = 4  # pixels of the square that becomes one position of the finest level
+LIP_POINTS = 40  # of the mesh
 GAIN = 0.2  # of a residual branch at the start
 
 
@@ -87,8 +90,10 @@ class Generator(nn.Module):
             nn.PixelShuffle(2),  # (B, 12, S/2, S/2) -> (B, 3, S, S)
         )
         self.flow = nn.Conv2d(channels[0], 2, 3, padding=1)
+        self.lips = nn.Linear(speech_channels, 2 * LIP_POINTS)
         initialise(self)
-        for last in (self.flow, self.paint[-2]):  # at the start the reference passes unchanged
+        # At the start the reference passes unchanged and all lips have the mean shape.
+        for last in (self.flow, self.paint[-2], self.lips):
             nn.init.zeros_(next(last.parameters()))
 
     def forward(
@@ -104,6 +109,10 @@ class Generator(nn.Module):
             (B, 3, S, S) RGB around 0..1; clamp before showing
         """
         return self.generate(crop, self.encode_reference(reference), speech)
+
+    def lip_shapes(self, speech: torch.Tensor) -> torch.Tensor:
+        """What speech says of the lips, for training: (B, past + 1 + future, D) -> (B, 80)."""
+        return self.lips(self.speech(speech))
 
     def encode_reference(self, reference: torch.Tensor) -> list[torch.Tensor]:
         """The picture itself, and its features with those of the place, fine to coarse."""

@@ -9,20 +9,26 @@ import cv2
 import numpy as np
 import torch
 
+from lipsync.errors import LipsyncError
+
 CLOSED_SHARE = 0.2  # of the training frames, those with the flattest mouths, are candidates
 
 
-def choose_reference(crops: torch.Tensor, valid: np.ndarray, mouth: torch.Tensor) -> int:
+def choose_reference(crops: torch.Tensor, seen: np.ndarray, mouth: torch.Tensor) -> int:
     """Number of the reference frame.
 
     Args:
         crops: (T, 3, S, S) uint8 RGB of the training part
-        valid: (T,) bool, at least one true
+        seen: (T,) bool, frames that may be chosen: their face was seen and not interpolated
         mouth: (T, 4) x0, y0, x1, y1 of the lips in crop pixels
+    Raises:
+        LipsyncError: no face was seen.
     """
+    if not seen.any():
+        raise LipsyncError("generator: no face was seen in the training part; record it again")
     boxes = mouth.cpu().numpy()
-    height = np.where(valid, boxes[:, 3] - boxes[:, 1], np.inf)
-    limit = np.quantile(height[valid], CLOSED_SHARE)
+    height = np.where(seen, boxes[:, 3] - boxes[:, 1], np.inf)
+    limit = np.quantile(height[seen], CLOSED_SHARE)
     candidates = np.flatnonzero(height <= limit)
     pictures = crops[candidates].permute(0, 2, 3, 1).cpu().numpy()  # (C, S, S, 3)
     return int(candidates[np.argmax([sharpness(picture) for picture in pictures])])

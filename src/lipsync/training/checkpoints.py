@@ -18,7 +18,7 @@ from pathlib import Path
 import filelock
 
 from lipsync.errors import LipsyncError
-from lipsync.training.state import TrainingState, read_progress
+from lipsync.training.state import Progress, TrainingState, read_progress
 
 KEEP = 3
 _NAME = re.compile(r"epoch_(\d+)_step_(\d+)\.safetensors")
@@ -26,17 +26,35 @@ _NAME = re.compile(r"epoch_(\d+)_step_(\d+)\.safetensors")
 
 def scratch_folder(stage: str, person: str, fingerprint: str) -> Path:
     """Where checkpoints of this very training live."""
-    root = Path(os.environ.get("LIPSYNC_SCRATCH", ".scratch"))
+    root = Path(os.environ.get("LIPSYNC_SCRATCH", project_folder() / ".scratch"))
     return root / stage / person / fingerprint[:16]
+
+
+def project_folder() -> Path:
+    """The working directory, or where DVC copied it from for ``dvc exp run --temp`` or the queue.
+
+    Such copies are thrown away; checkpoints that lived in them could not be continued.
+    """
+    here = Path.cwd()
+    for folder in here.parents:
+        if here.relative_to(folder).parts[:3] == (".dvc", "tmp", "exps"):
+            return folder
+    return here
+
+
+def start_fresh() -> bool:
+    """Whether the user wants nothing to be continued."""
+    return os.environ.get("LIPSYNC_FRESH") == "1"
 
 
 class Checkpoints:
     """Saves and finds checkpoints in ``folder``; holds its lock while open.
 
-    Use as a context manager. A second trainer on the same folder gets a LipsyncError.
+    Use as a context manager. A second trainer on the same folder gets a LipsyncError, or waits:
+    two experiments that differ in the number of epochs alone share their work.
     """
 
-    def __init__(self, folder: Path, fingerprint: str) -> None:
+    def __init__(self, folder: Path, fingerprint: str, *, wait: bool = False) -> None:
         self.folder = folder
         self.fingerprint = fingerprint
         try:
@@ -47,15 +65,21 @@ class Checkpoints:
                 "set LIPSYNC_SCRATCH to a folder that can be written"
             ) from error
         self._lock = filelock.FileLock(folder / "lock")
+        self._wait = wait
 
     def __enter__(self) -> "Checkpoints":
         try:
             self._lock.acquire(timeout=0)
         except filelock.Timeout:
-            raise LipsyncError(
-                f"{self.folder}: another training is using these checkpoints; "
-                "wait for it or stop it"
-            ) from None
+            if not self._wait:
+                raise LipsyncError(
+                    f"{self.folder}: another training is using these checkpoints; "
+                    "wait for it or stop it"
+                ) from None
+            print(f"{self.folder}: waits for the training that is using it", file=sys.stderr)
+            self._lock.acquire()
+        for half_written in self.folder.glob(".*.safetensors"):  # by a process that was killed
+            half_written.unlink()
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -66,11 +90,9 @@ class Checkpoints:
 
         A damaged one is reported on stderr and the one before it used.
         """
-        if os.environ.get("LIPSYNC_FRESH") == "1":
+        if start_fresh():
             return
-        for (epoch, step), path in sorted(self._saved().items(), reverse=True):
-            if (epoch, step) > (epochs, 0):
-                continue
+        for path in self.usable(epochs):
             try:
                 state.load(path)
             except LipsyncError as error:
@@ -78,11 +100,18 @@ class Checkpoints:
                 continue
             return
 
+    def usable(self, epochs: int) -> list[Path]:
+        """Checkpoints that can be continued to ``epochs`` epochs, the newest first."""
+        saved = sorted(self._saved().items(), reverse=True)
+        return [path for position, path in saved if position <= (epochs, 0)]
+
+    def path(self, progress: Progress) -> Path:
+        """The file of a checkpoint with this progress."""
+        return self.folder / f"epoch_{progress.epoch:05d}_step_{progress.step:05d}.safetensors"
+
     def save(self, state: TrainingState) -> None:
         """Write the state under its epoch and step and keep the 3 that were written last."""
-        progress = state.progress
-        name = f"epoch_{progress.epoch:05d}_step_{progress.step:05d}.safetensors"
-        state.save(self.folder / name, self.fingerprint)
+        state.save(self.path(state.progress), self.fingerprint)
         written = sorted(self._saved().values(), key=lambda path: path.stat().st_mtime_ns)
         for path in written[:-KEEP]:
             path.unlink(missing_ok=True)

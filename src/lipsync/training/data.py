@@ -1,6 +1,7 @@
 """Faces and speech of one person, resident in memory."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -17,7 +18,8 @@ class PersonData:
     Attributes:
         crops: (N, 3, S, S) uint8 RGB, channels_last in memory
         valid: (N,) bool, false where no face was found
-        mouth: (N, 4) float32 x0, y0, x1, y1 of the lips in crop pixels
+        seen: (N,) bool, false too where a short gap was filled
+        lips: (N, 40, 2) float32 points of the lips in crop pixels, NaN where not valid
         speech: (past + N + future, D) float32, rows with silence before and after
         past, future: rows of silence at either end
         per_decibel: what 1 dB adds to a speech feature; 0 where features know no level
@@ -26,7 +28,8 @@ class PersonData:
 
     crops: torch.Tensor
     valid: np.ndarray
-    mouth: torch.Tensor
+    seen: np.ndarray
+    lips: torch.Tensor
     speech: torch.Tensor
     past: int
     future: int
@@ -47,6 +50,17 @@ class PersonData:
     def speech_dimension(self) -> int:
         """D"""
         return self.speech.shape[-1]
+
+    @cached_property
+    def mouth(self) -> torch.Tensor:
+        """(N, 4) float32 x0, y0, x1, y1 around the lips in crop pixels"""
+        return torch.cat([self.lips.amin(1), self.lips.amax(1)], dim=1)
+
+    @cached_property
+    def lip_shapes(self) -> torch.Tensor:
+        """(N, 80) float32: the lips' points around their own middle, of the crop's side."""
+        middle = self.lips.mean(1, keepdim=True)  # (N, 1, 2)
+        return ((self.lips - middle) / self.size).flatten(1)
 
     def rows(self, frames: np.ndarray) -> torch.Tensor:
         """Speech rows of frames, (T, D)."""
@@ -75,7 +89,9 @@ def load_person_data(
     """
     try:
         with np.load(faces) as archive:
-            crops, valid, mouth = (archive[name] for name in ("crops", "valid", "mouth"))
+            crops, valid, seen, lips = (
+                archive[name] for name in ("crops", "valid", "seen", "lips")
+            )
         with np.load(speech) as archive:
             rows, silence = archive["rows"], archive["silence"]
             per_decibel, fps = float(archive["per_decibel"]), float(archive["fps"])
@@ -83,7 +99,7 @@ def load_person_data(
         raise LipsyncError(f"{error.filename}: no such file; run `dvc repro`") from None
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise LipsyncError(f"{faces} or {speech}: damaged: {error}; run `dvc repro`") from error
-    if not len(crops) == len(valid) == len(mouth) == len(rows):
+    if not len(crops) == len(valid) == len(lips) == len(rows):
         raise LipsyncError(
             f"{faces} has {len(crops)} frames and {speech} has {len(rows)}; run `dvc repro`"
         )
@@ -93,7 +109,8 @@ def load_person_data(
     return PersonData(
         crops=pictures.to(device),
         valid=valid,
-        mouth=torch.from_numpy(mouth).to(device),
+        seen=seen,
+        lips=torch.from_numpy(lips).to(device),
         speech=torch.from_numpy(np.concatenate([before, rows, after])).to(device),
         past=past,
         future=future,

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from lipsync.errors import LipsyncError
 from lipsync.training.checkpoints import Checkpoints
-from lipsync.training.state import TrainingState
+from lipsync.training.state import Progress, TrainingState
 
 INTERRUPTED = 130  # exit code of a process that was stopped by Ctrl+C
 PLAIN_INTERVAL = 15.0  # seconds between lines when stderr is no terminal
@@ -66,6 +66,9 @@ def fit(
         print(f"continues after epoch {progress.epoch}, step {progress.step}", file=sys.stderr)
     with stop_requests() as stop, Display(task, epochs, progress.epoch, progress.step) as display:
         while progress.epoch < epochs:
+            if out_of_patience(progress, state.params.patience):
+                display.stop_early(progress)
+                break
             for step in range(progress.step, task.steps()):
                 losses = task.losses(progress.epoch, step)
                 values = {key: value.item() for key, value in losses.items()}
@@ -103,6 +106,11 @@ def _finish_epoch(task: Task, state: TrainingState, checkpoints: Checkpoints) ->
         progress.best_epoch, progress.best_value = progress.epoch, validation["loss"]
         checkpoints.save_best(state)
     checkpoints.save(state)
+
+
+def out_of_patience(progress: Progress, patience: int) -> bool:
+    """Whether ``patience`` epochs passed since the best one; never with a patience of 0."""
+    return patience > 0 and progress.epoch - progress.best_epoch >= patience
 
 
 def is_milestone(epoch: int) -> bool:
@@ -202,6 +210,14 @@ class Display:
             f"{left:.0f} s left",
             file=sys.stderr,
             flush=True,
+        )
+
+    def stop_early(self, progress: Progress) -> None:
+        """There will be no more epochs."""
+        print(
+            f"stops early: the held-out loss was lowest in epoch {progress.best_epoch}, "
+            f"{progress.epoch - progress.best_epoch} epochs ago",
+            file=sys.stderr,
         )
 
     def _rate(self) -> float:

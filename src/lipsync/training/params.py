@@ -45,3 +45,4 @@ class OptimizerParams(Section):
     gradient_clip: PositiveFloat = 1.0  # largest norm of the gradient of a step
     ema_decay: float = Field(0.995, ge=0, lt=1)
     batch_size: PositiveInt = 32
+    patience: int = Field(0, ge=0)  # epochs without a better held-out loss; 0 never stops early

@@ -8,13 +8,20 @@ import torch
 from torch import nn
 
 from lipsync.params import PersonParams
-from lipsync.training.checkpoints import Checkpoints, scratch_folder
+from lipsync.training.checkpoints import (
+    Checkpoints,
+    project_folder,
+    scratch_folder,
+    start_fresh,
+)
 from lipsync.training.data import PersonData, load_person_data
 from lipsync.training.device import Compute, choose_compute, make_deterministic
 from lipsync.training.fingerprint import fingerprint
 from lipsync.training.history import write_history
 from lipsync.training.loop import Task, fit
+from lipsync.training.orphan import no_orphan
 from lipsync.training.params import ComputeParams, OptimizerParams, Seed, SplitParams
+from lipsync.training.record import take_from_record
 from lipsync.training.split import Split, split_frames
 from lipsync.training.state import TrainingState
 
@@ -40,7 +47,10 @@ class Session:
             f"{self.stage} of {self.params.person}: {self.used_frames} of {self.split.frames} "
             f"frames, batch {task.samples_per_step}, on {self.compute}"
         )
-        with Checkpoints(folder, self.mark) as checkpoints:
+        in_experiment = project_folder() != Path.cwd()
+        with no_orphan(), Checkpoints(folder, self.mark, wait=in_experiment) as checkpoints:
+            if not (start_fresh() or checkpoints.usable(epochs)):
+                take_from_record(checkpoints, self.full_state, epochs)
             return fit(task, TrainingState(model, optimizer), epochs, checkpoints, about)
 
     def training_rows(self) -> torch.Tensor:
@@ -52,9 +62,19 @@ class Session:
         """Frames with a face in the training part."""
         return int(self.data.valid[: self.split.training_end].sum())
 
-    def write(self, state: TrainingState, full_state: Path, metrics: Path) -> None:
+    @property
+    def name(self) -> str:
+        """Of the network: "syncnet" of stage train_syncnet."""
+        return self.stage.removeprefix("train_")
+
+    @property
+    def full_state(self) -> Path:
+        """The out that holds all of a finished training."""
+        return Path("models") / self.params.person / f"{self.name}_state.safetensors"
+
+    def write(self, state: TrainingState) -> None:
         """Write the full state and the history, both outs of the stage."""
-        state.save(full_state, self.mark)
+        state.save(self.full_state, self.mark)
         model = sum(parameter.numel() for parameter in state.model.parameters())
         about: dict[str, Any] = {
             "parameters": model,
@@ -62,7 +82,7 @@ class Session:
             "held_out_frames": self.split.frames - self.split.validation_start,
             "device": self.compute.device.type,
         }
-        write_history(metrics, state, about)
+        write_history(Path("metrics") / self.params.person / self.name, state, about)
 
 
 def open_session(stage: str, params: PersonParams) -> Session:

@@ -8,6 +8,7 @@ augmentation are functions of (seed, epoch, step). No pickle, so a state from a 
 import copy
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -127,9 +128,14 @@ def read_progress(path: Path) -> tuple[Progress, str]:
     """
     header = read_header(path)
     try:
-        return Progress(**header["progress"]), header["fingerprint"]
+        return progress_from(header)
     except (KeyError, TypeError) as error:
         raise LipsyncError(f"{path}: damaged or foreign training state: {error}") from error
+
+
+def progress_from(header: dict[str, Any]) -> tuple[Progress, str]:
+    """Progress and fingerprint of a state's header; KeyError or TypeError if it has none."""
+    return Progress(**header["progress"]), header["fingerprint"]
 
 
 def _strip(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -1,46 +1,84 @@
 """Tensors and a JSON header in one safetensors file, the same bytes for the same content.
 
 safetensors keeps its metadata in an unordered map, so two keys may swap from run to run; all of
-ours is one JSON text under one key.
+ours is one JSON text under one key. The header carries a SHA-256 of the tensors, for a disk that
+flips a bit gives no other sign of it.
 """
 
+import hashlib
 import json
+import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 
 from lipsync.errors import LipsyncError
 from lipsync.files import atomic_path
 
 KEY = "lipsync"
+_LENGTH = struct.Struct("<Q")  # a safetensors file begins with the length of its JSON header
+_LARGEST_HEADER = 100_000_000  # bytes, as the format's own limit
 
 
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor], header: dict[str, Any]) -> None:
     """Write atomically. ``header`` must be JSON."""
+    header = header | {"sha256": checksum(tensors)}
     with atomic_path(path) as temporary:
         temporary.write_bytes(save(tensors, metadata={KEY: json.dumps(header, sort_keys=True)}))
 
 
 def read_header(path: Path) -> dict[str, Any]:
     """The JSON header alone; LipsyncError if the file is missing, damaged or not ours."""
-    return _read(path, with_tensors=False)[0]
+    try:
+        with path.open("rb") as file:
+            return read_header_from(file)
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except (OSError, KeyError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def read_header_from(file: BinaryIO) -> dict[str, Any]:
+    """The JSON header of an open file, of which no more than the beginning is read.
+
+    Raises:
+        KeyError, ValueError: damaged, or not a file of this project.
+    """
+    start = file.read(_LENGTH.size)
+    if len(start) < _LENGTH.size or _LENGTH.unpack(start)[0] > _LARGEST_HEADER:
+        raise ValueError("it does not begin like a safetensors file")
+    text = file.read(_LENGTH.unpack(start)[0])
+    return json.loads(json.loads(text)["__metadata__"][KEY])
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     """Header and tensors (on the CPU); LipsyncError as for ``read_header``."""
-    return _read(path, with_tensors=True)
-
-
-def _read(path: Path, with_tensors: bool) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    header = read_header(path)
     try:
-        with safe_open(path, framework="pt", device="cpu") as file:
-            header = json.loads((file.metadata() or {})[KEY])
-            names = list(file.keys()) if with_tensors else []
-            return header, {name: file.get_tensor(name) for name in names}
-    except FileNotFoundError:
-        raise LipsyncError(f"{path}: no such file; run `dvc repro` or `dvc pull`") from None
+        tensors = load(path.read_bytes())
+        if checksum(tensors) != header["sha256"]:
+            raise ValueError("its content does not match its checksum")
     except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise LipsyncError(f"{path}: damaged, or not a file of this project: {error}") from error
+        raise _damaged(path, error) from error
+    return header, tensors
+
+
+def checksum(tensors: dict[str, torch.Tensor]) -> str:
+    """SHA-256 (hex) over names, kinds, shapes and bytes."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        # A scalar has no bytes to view before it is a vector: () -> (1,).
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _missing(path: Path) -> LipsyncError:
+    return LipsyncError(f"{path}: no such file; run `dvc repro` or `dvc pull`")
+
+
+def _damaged(path: Path, error: Exception) -> LipsyncError:
+    return LipsyncError(f"{path}: damaged, or not a file of this project: {error}")

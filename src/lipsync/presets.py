@@ -1,0 +1,117 @@
+"""Recommended params, written into params.yaml as if by hand: comments and layout stay.
+
+``quick`` is what params.yaml holds when the project is cloned. The others name only what they
+change against it, so that each preset can follow any other.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from lipsync.errors import LipsyncError
+from lipsync.files import atomic_path
+from lipsync.params import load_params
+
+Values = dict[str, Any]
+
+QUICK: Values = {
+    "epochs": 16,
+    "crop": {"size": 160},
+    "syncnet": {"epochs": 12, "channels": 24},
+    "generator": {
+        "batch_size": 10,
+        "learning_rate": 1e-3,
+        "ema_decay": 0.996,
+        "channels": [48, 80, 112],
+        "speech_channels": 128,
+        "shift": 0,
+        "jitter": 0.0,
+    },
+}
+PRODUCTION: Values = {
+    "epochs": 100,
+    "crop": {"size": 320},
+    "syncnet": {"epochs": 40, "channels": 32},
+    "generator": {
+        "batch_size": 20,
+        "learning_rate": 5e-4,
+        "ema_decay": 0.999,
+        "channels": [48, 80, 112, 144],
+        "speech_channels": 192,
+        "shift": 4,
+        "jitter": 0.05,
+    },
+}
+MAX: Values = {
+    "epochs": 200,
+    "crop": {"size": 512},
+    "syncnet": {"epochs": 60, "channels": 48},
+    "generator": {
+        "batch_size": 20,
+        "learning_rate": 3e-4,
+        "ema_decay": 0.9995,
+        "channels": [64, 96, 144, 192],
+        "speech_channels": 256,
+        "shift": 6,
+        "jitter": 0.05,
+    },
+}
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A name's values and what to expect of them."""
+
+    values: Values
+    about: str
+
+
+PRESETS = {
+    "quick": Preset(QUICK, "160 px, 16 epochs: see in minutes whether a video works"),
+    "production": Preset(PRODUCTION, "320 px, 100 epochs: for minutes of video, on a GPU"),
+    "max": Preset(MAX, "512 px, 200 epochs: for close-ups, on a GPU"),
+}
+
+
+def write_preset(name: str, params: Path) -> list[tuple[str, Any, Any]]:
+    """Set a preset's values in ``params`` (params.yaml).
+
+    Returns:
+        what changed: (key, old value, new value)
+    Raises:
+        LipsyncError: no such preset; the file is missing or wrong, before or after the change.
+    """
+    if name not in PRESETS:
+        raise LipsyncError(f"preset {name}: there is none; there are: {', '.join(PRESETS)}")
+    load_params(params)
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 10_000  # columns: never wrap a line
+    content = yaml.load(params.read_text(encoding="utf-8"))
+    changes = list(_set(content, PRESETS[name].values))
+    with atomic_path(params) as temporary:
+        with temporary.open("w", encoding="utf-8") as file:
+            yaml.dump(content, file)
+        load_params(temporary)
+    return changes
+
+
+def _set(content: CommentedMap, values: Values, prefix: str = "") -> list[tuple[str, Any, Any]]:
+    changes = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            changes += _set(content.setdefault(key, CommentedMap()), value, f"{prefix}{key}.")
+        elif content.get(key) != value:
+            changes.append((f"{prefix}{key}", content.get(key), value))
+            content[key] = _in_one_line(value) if isinstance(value, list) else value
+    return changes
+
+
+def _in_one_line(items: list[Any]) -> CommentedSeq:
+    """A list that YAML writes as [a, b, c]."""
+    sequence = CommentedSeq(items)
+    sequence.fa.set_flow_style()
+    return sequence

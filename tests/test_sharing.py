@@ -1,0 +1,142 @@
+"""Remotes: push here, pull there, and nothing runs again; damage is caught, half a pull goes on."""
+
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.project import (
+    change_params,
+    commit,
+    environment,
+    must,
+    ran,
+    restored,
+    results,
+    shell,
+)
+
+TRAIN = "train_generator@sample"
+
+
+def clone(project: Path, target: Path) -> Path:
+    """A fresh git clone, with a cache of its own."""
+    must(project, "git", "clone", "-q", str(project), str(target))
+    return target
+
+
+@pytest.fixture(scope="module")
+def shared(project_copy, tmp_path_factory) -> tuple[Path, Path]:
+    """A project that pushed everything to a remote on a path, and that remote."""
+    folder, remote = project_copy(), tmp_path_factory.mktemp("remote")
+    must(folder, "dvc", "remote", "add", "-d", "shared", str(remote))
+    must(folder, "dvc", "remote", "modify", "shared", "verify", "true")
+    commit(folder, "remote")
+    must(folder, "dvc", "push", "--run-cache")
+    return folder, remote
+
+
+def test_elsewhere_nothing_runs_again(shared, tmp_path):
+    project, _ = shared
+    there = clone(project, tmp_path / "there")
+    must(there, "dvc", "pull")
+    output = must(there, "dvc", "repro")
+    assert ran(output) == []
+    assert restored(output) == []
+    assert results(there, "generator") == results(project, "generator")
+
+
+def test_elsewhere_a_training_goes_on_from_the_remote(shared, tmp_path):
+    project, _ = shared
+    there = clone(project, tmp_path / "there")
+    must(there, "dvc", "pull", "data/sample/faces.npz", "data/sample/speech.npz")
+    must(there, "dvc", "pull", "models/sample/syncnet.safetensors")
+    change_params(there, lambda values: values.update(epochs=2))
+    output = must(there, "dvc", "repro", "-s", TRAIN)
+    assert "continues after epoch 1" in output
+    change_params(project, lambda values: values.update(epochs=2))
+    fresh = must(project, "dvc", "repro", TRAIN, LIPSYNC_FRESH="1")
+    assert "continues" not in fresh
+    assert results(there, "generator") == results(project, "generator")
+    must(project, "git", "checkout", "-q", ".")
+    must(project, "dvc", "checkout")
+
+
+def test_the_run_cache_brings_back_trainings_without_a_lock(shared, tmp_path):
+    project, _ = shared
+    there = clone(project, tmp_path / "there")
+    (there / "dvc.lock").unlink()
+    must(there, "dvc", "pull", "--run-cache", "--allow-missing")
+    output = must(there, "dvc", "repro", TRAIN)
+    assert {"train_syncnet", "train_generator"} <= set(restored(output))
+    assert not {"train_syncnet", "train_generator"} & set(ran(output))
+    assert results(there, "generator") == results(project, "generator")
+
+
+def test_a_flipped_byte_in_the_remote_is_caught(shared, tmp_path):
+    project, remote = shared
+    damaged = shutil.copytree(remote, tmp_path / "remote")
+    there = clone(project, tmp_path / "there")
+    must(there, "dvc", "remote", "modify", "--local", "shared", "url", str(damaged))
+    largest = max(damaged.glob("files/md5/*/*"), key=lambda path: path.stat().st_size)
+    data = bytearray(largest.read_bytes())
+    data[len(data) // 2] ^= 1
+    largest.chmod(0o644)
+    largest.write_bytes(data)
+    result = shell(there, "dvc", "pull")
+    assert result.returncode != 0
+    assert "corrupted" in result.stderr
+    shutil.copy(max(remote.glob("files/md5/*/*"), key=lambda p: p.stat().st_size), largest)
+    must(there, "dvc", "pull")
+    assert ran(must(there, "dvc", "repro")) == []
+
+
+def test_an_interrupted_pull_is_completed_by_the_next(shared, tmp_path):
+    project, _ = shared
+    there = clone(project, tmp_path / "there")
+    pull = subprocess.Popen(
+        ["dvc", "pull", "-j", "1"],
+        cwd=there,
+        env=environment(there),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    cache = there / ".dvc/cache/files/md5"
+    while pull.poll() is None and not list(cache.glob("*/*")):
+        pass
+    pull.send_signal(signal.SIGKILL)
+    assert pull.wait() == -signal.SIGKILL, "the pull was over before it was killed"
+    must(there, "dvc", "pull")
+    assert ran(must(there, "dvc", "repro")) == []
+
+
+def test_an_s3_server_shares_as_well(project_copy, tmp_path):
+    moto = pytest.importorskip("moto.server")
+    boto3 = pytest.importorskip("boto3")
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    address = f"http://{host}:{port}"
+    keys = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}
+    try:
+        boto3.client(
+            "s3",
+            endpoint_url=address,
+            region_name="us-east-1",
+            aws_access_key_id="k",
+            aws_secret_access_key="s",
+        ).create_bucket(Bucket="avatars")
+        project = project_copy()
+        must(project, "dvc", "remote", "add", "-d", "shared", "s3://avatars/lipsync")
+        must(project, "dvc", "remote", "modify", "shared", "endpointurl", address)
+        must(project, "dvc", "remote", "modify", "shared", "verify", "true")
+        commit(project, "remote")
+        must(project, "dvc", "push", **keys)
+        there = clone(project, tmp_path / "there")
+        must(there, "dvc", "pull", **keys)
+        assert ran(must(there, "dvc", "repro", **keys)) == []
+        assert results(there, "generator") == results(project, "generator")
+    finally:
+        server.stop()
