@@ -82,7 +82,8 @@ def evaluate(params: PersonParams) -> None:
     figures.write_opening(metrics / "evaluation", tables, wrong, start, data.fps)
     figures.write_offsets(metrics / "evaluation", rendered, real)
     found = report.figures(tables, rendered, real, len(windows))
-    report.write_figures(metrics / "evaluation.json", found)
+    report.write_figures(metrics / "evaluation" / "details.json", found)
+    report.write_figures(metrics / "evaluation.json", report.headline(found))
 
 
 if __name__ == "__main__":

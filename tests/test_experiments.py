@@ -6,8 +6,9 @@ import json
 import time
 
 import pytest
+import yaml
 
-from tests.project import must, ran, results, shell
+from tests.project import must, ran, results
 
 TRAIN = "train_generator@sample"
 
@@ -38,7 +39,7 @@ def test_metrics_and_plots_are_compared(project):
     table = must(project, "dvc", "metrics", "diff", "HEAD")
     assert "metrics/sample/generator/metrics.json" in table
     changed = json.loads(must(project, "dvc", "metrics", "diff", "HEAD", "--json"))
-    assert changed["metrics/sample/generator/metrics.json"]["step"] == {
+    assert changed["metrics/sample/generator/metrics.json"]["epoch"] == {
         "old": 1,
         "new": 2,
         "diff": 1,
@@ -46,8 +47,8 @@ def test_metrics_and_plots_are_compared(project):
     plots = json.loads(must(project, "dvc", "plots", "diff", "HEAD", "--json"))["data"]
     for name in ("train/loss.tsv", "validation/loss.tsv"):
         (plot,) = plots[f"metrics/sample/generator/plots/metrics/{name}"]
-        points = plot["anchor_definitions"]["<DVC_METRIC_DATA>"]
-        assert sorted((p["rev"], p["step"]) for p in points) == [
+        points = plot["content"]["data"]["values"]
+        assert sorted((point["rev"], point["step"]) for point in points) == [
             ("HEAD", "1"),
             ("workspace", "1"),
             ("workspace", "2"),
@@ -57,15 +58,17 @@ def test_metrics_and_plots_are_compared(project):
     assert (project / "shown/index.html").is_file()
 
 
-def test_a_rate_like_1e_4_is_a_number(project):
+def test_a_rate_that_yaml_reads_as_text_is_a_number(project):
     must(project, "git", "checkout", "-q", ".")
     must(project, "dvc", "checkout")
     output = must(
-        project, "dvc", "exp", "run", "-n", "slow", "-S", "generator.learning_rate=1e-4", TRAIN
+        project, "dvc", "exp", "run", "-n", "slow", "-S", "generator.learning_rate=1e-5", TRAIN
     )
     assert ran(output) == ["train_generator"]
     assert "continues" not in output
-    assert "1e-4" in (project / "params.yaml").read_text()
+    assert yaml.safe_load((project / "params.yaml").read_text())["generator"]["learning_rate"] == (
+        "1e-05"  # the trap: YAML 1.1 wants a point in a float
+    )
     must(project, "git", "checkout", "-q", ".")
     must(project, "dvc", "checkout")
 
@@ -80,10 +83,8 @@ def test_a_temporary_experiment_continues_what_is_committed(project_copy, two_ep
 
 
 def test_two_workers_take_a_grid_from_the_queue(project, two_epochs):
-    must(
-        project, "dvc", "exp", "run", "--queue",
-        "-S", "epochs=2,3", "-S", "generator.learning_rate=1e-3,5e-4", TRAIN,
-    )  # fmt: skip
+    """The two differ in epochs alone: the one waits for the other and goes on from it."""
+    must(project, "dvc", "exp", "run", "--queue", "-S", "epochs=2,3", "-S", "seed=1", TRAIN)
     must(project, "dvc", "queue", "start", "-j", "2")
     end = time.monotonic() + 180
     while True:
@@ -92,14 +93,10 @@ def test_two_workers_take_a_grid_from_the_queue(project, two_epochs):
             break
         assert time.monotonic() < end, status
         time.sleep(1)
-    assert status.count("Success") == 4, status + shell(project, "dvc", "queue", "logs").stdout
-    shown = must(project, "dvc", "exp", "show", "--csv", "--drop", ".*loss|.*sync")
-    rows = list(csv.DictReader(io.StringIO(shown)))
-    done = {
-        (int(row["epochs"]), float(row["generator.learning_rate"])): row["Experiment"]
-        for row in rows
-        if row["Experiment"] and row["typ"] == "branch_base" and row["State"] != "Failed"
-    }
-    assert set(done) >= {(e, r) for e in (2, 3) for r in (1e-3, 5e-4)}
-    must(project, "dvc", "exp", "apply", done[2, 1e-3])
+    assert status.count("Success") == 2, status
+    shown = must(project, "dvc", "exp", "show", "--csv", "--only-changed")
+    rows = csv.DictReader(io.StringIO(shown))
+    done = {int(row["epochs"]): row["Experiment"] for row in rows if row["State"] == "Success"}
+    assert set(done) == {2, 3}
+    must(project, "dvc", "exp", "apply", done[2])
     assert results(project, "generator") == two_epochs

@@ -1,5 +1,6 @@
 """Remotes: push here, pull there, and nothing runs again; damage is caught, half a pull goes on."""
 
+import hashlib
 import shutil
 import signal
 import subprocess
@@ -69,7 +70,7 @@ def test_the_run_cache_brings_back_trainings_without_a_lock(shared, tmp_path):
     there = clone(project, tmp_path / "there")
     (there / "dvc.lock").unlink()
     must(there, "dvc", "pull", "--run-cache", "--allow-missing")
-    output = must(there, "dvc", "repro", TRAIN)
+    output = must(there, "dvc", "repro", "--pull", TRAIN)
     assert {"train_syncnet", "train_generator"} <= set(restored(output))
     assert not {"train_syncnet", "train_generator"} & set(ran(output))
     assert results(there, "generator") == results(project, "generator")
@@ -80,15 +81,29 @@ def test_a_flipped_byte_in_the_remote_is_caught(shared, tmp_path):
     damaged = shutil.copytree(remote, tmp_path / "remote")
     there = clone(project, tmp_path / "there")
     must(there, "dvc", "remote", "modify", "--local", "shared", "url", str(damaged))
-    largest = max(damaged.glob("files/md5/*/*"), key=lambda path: path.stat().st_size)
-    data = bytearray(largest.read_bytes())
+    oid = hashlib.md5((project / "data/sample/faces.npz").read_bytes()).hexdigest()
+    hurt = damaged / "files/md5" / oid[:2] / oid[2:]
+    data = bytearray(hurt.read_bytes())
     data[len(data) // 2] ^= 1
-    largest.chmod(0o644)
-    largest.write_bytes(data)
-    result = shell(there, "dvc", "pull")
-    assert result.returncode != 0
-    assert "corrupted" in result.stderr
-    shutil.copy(max(remote.glob("files/md5/*/*"), key=lambda p: p.stat().st_size), largest)
+    hurt.chmod(0o644)
+    hurt.write_bytes(data)
+    pulled = shell(there, "dvc", "pull")
+    assert pulled.returncode != 0
+    assert "data/sample/faces.npz" in pulled.stderr
+    assert not (there / "data/sample/faces.npz").exists()
+    told = shell(there, "lipsync", "check-remote")
+    assert told.returncode == 1
+    assert told.stdout == (
+        f"data/sample/faces.npz: damaged in the remote; delete {hurt}, "
+        "then run `dvc push` where it is whole\n"
+    )
+    hurt.unlink()
+    gone = shell(there, "lipsync", "check-remote")
+    assert gone.stdout.startswith("data/sample/faces.npz: missing in the remote")
+    must(project, "dvc", "remote", "modify", "--local", "shared", "url", str(damaged))
+    must(project, "dvc", "push")
+    (project / ".dvc/config.local").unlink()
+    assert "undamaged" in must(there, "lipsync", "check-remote")
     must(there, "dvc", "pull")
     assert ran(must(there, "dvc", "repro")) == []
 

@@ -18,7 +18,7 @@ from lipsync.params import load_params
 Values = dict[str, Any]
 
 QUICK: Values = {
-    "epochs": 16,
+    "epochs": 18,
     "crop": {"size": 160},
     "syncnet": {"epochs": 12, "channels": 24},
     "generator": {
@@ -70,7 +70,7 @@ class Preset:
 
 
 PRESETS = {
-    "quick": Preset(QUICK, "160 px, 16 epochs: see in minutes whether a video works"),
+    "quick": Preset(QUICK, "160 px, 18 epochs: see in minutes whether a video works"),
     "production": Preset(PRODUCTION, "320 px, 100 epochs: for minutes of video, on a GPU"),
     "max": Preset(MAX, "512 px, 200 epochs: for close-ups, on a GPU"),
 }

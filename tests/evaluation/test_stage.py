@@ -79,7 +79,11 @@ def run(folder: Path, root: Path, stage: str) -> None:
 
 
 def test_figures_are_finite_and_in_range(project: Path) -> None:
-    found = json.loads((project / "metrics" / "alice" / "evaluation.json").read_text())
+    metrics = project / "metrics" / "alice"
+    found = json.loads((metrics / "evaluation" / "details.json").read_text())
+    few = json.loads((metrics / "evaluation.json").read_text())
+    assert few["mouth"]["correlation"] == found["mouth"]["correlation"]
+    assert sum(len(group) for group in few.values()) == 12
     flat = {f"{group}.{key}": value for group in found for key, value in found[group].items()}
     assert all(value is not None and math.isfinite(value) for value in flat.values()), flat
     for key in ("mouth.correlation", "mouth.correlation_shifted", "copy.correlation"):
@@ -99,6 +103,7 @@ def test_pictures_and_curves_are_written(project: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [
         "comparison.mp4",
         "contact_sheet.png",
+        "details.json",
         "mouth_opening.csv",
         "mouth_opening.png",
         "shifted_speech.csv",

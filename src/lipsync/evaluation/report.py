@@ -1,4 +1,5 @@
-"""The tables as few figures: evaluation.json, which ``dvc metrics show`` and ``diff`` print.
+"""The tables as figures: a few in evaluation.json, which ``dvc metrics show`` and ``diff`` print,
+and all of them in evaluation/details.json.
 
 docs/metrics.md says how each is read. A figure that cannot be told (no speech in the held-out part,
 too short for any shift) is null.
@@ -18,6 +19,20 @@ from lipsync.files import atomic_path
 from lipsync.syncnet.score import SyncScore
 
 Figures = dict[str, Any]
+HEADLINE = (
+    "mouth.correlation",
+    "mouth.correlation_shifted",
+    "mouth.lip_distance",
+    "picture.psnr_mask",
+    "picture.ssim_mask",
+    "picture.sharpness",
+    "picture.flicker",
+    "sync.top1",
+    "sync.offset",
+    "sync.real_top1",
+    "sync.real_offset",
+    "copy.psnr_mask",
+)
 DIGITS = {"psnr_mask": 2, "psnr_crop": 2, "ssim_mask": 4, "ssim_crop": 4, "lip_distance": 4}
 
 
@@ -103,7 +118,16 @@ def rounded(figures: Figures) -> Figures:
     return out
 
 
+def headline(figures: Figures) -> Figures:
+    """Those of ``HEADLINE``, in their groups."""
+    out: Figures = {}
+    for name in HEADLINE:
+        group, key = name.split(".")
+        out.setdefault(group, {})[key] = figures[group][key]
+    return out
+
+
 def write_figures(path: Path, figures: Figures) -> None:
-    """Write evaluation.json."""
+    """Write them, rounded, as JSON."""
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(rounded(figures), indent=2, allow_nan=False) + "\n")

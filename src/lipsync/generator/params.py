@@ -14,7 +14,7 @@ class LossWeights(Section):
     l1: float = Field(1.0, ge=0)  # over the pasted region
     mouth: float = Field(2.0, ge=0)  # L1 again, around the lips alone
     perceptual: float = Field(0.2, ge=0)  # L1 between SyncNet's features of picture and truth
-    sync: float = Field(0.004, ge=0)  # the pictures must match their own speech, says SyncNet
+    sync: float = Field(0.002, ge=0)  # the pictures must match their own speech, says SyncNet
     temporal: float = Field(0.1, ge=0)  # L1 between changes from picture to picture
     lips: float = Field(0.1, ge=0)  # speech alone must tell the shape of the lips
 

@@ -109,7 +109,7 @@ class TrainingState:
             for name, parameter in self.model.named_parameters():
                 if name in moments:
                     self.optimizer.state[parameter] = {
-                        moment: value.to(parameter.device)
+                        moment: _laid_out_like(parameter, value)
                         for moment, value in moments[name].items()
                     }
         except (KeyError, TypeError, RuntimeError) as error:
@@ -118,6 +118,16 @@ class TrainingState:
         self.pictures = {
             name: value.numpy().tobytes() for name, value in _strip(tensors, "picture.").items()
         }
+
+
+def _laid_out_like(parameter: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """``value`` on the parameter's device and, where it has its shape, in its memory format.
+
+    The fused optimiser walks through memory: moments in another order belong to other weights.
+    """
+    if value.shape != parameter.shape:
+        return value.to(parameter.device)
+    return torch.empty_like(parameter, requires_grad=False).copy_(value)
 
 
 def read_progress(path: Path) -> tuple[Progress, str]:

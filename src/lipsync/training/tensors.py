@@ -27,7 +27,7 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor], header: dict[str
     """Write atomically. ``header`` must be JSON."""
     header = header | {"sha256": checksum(tensors)}
     with atomic_path(path) as temporary:
-        temporary.write_bytes(save(tensors, metadata={KEY: json.dumps(header, sort_keys=True)}))
+        temporary.write_bytes(save(tensors, metadata={KEY: json.dumps(header)}))
 
 
 def read_header(path: Path) -> dict[str, Any]:
