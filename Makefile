@@ -35,8 +35,8 @@ lint: install  ## ruff, format included
 types: install  ## mypy on src/
 	mypy
 
-tests: install  ## pytest
-	pytest --durations=8
+tests: install  ## pytest, two tests at a time
+	pytest --durations=8 -n 2 --dist loadfile
 
 format: install  ## let ruff mend what it can
 	ruff check --fix .

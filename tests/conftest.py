@@ -6,10 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from lipsync.errors import LipsyncError
 from lipsync.faces import models
 from tests.project import make_project
+
+# Workers side by side share the cores; set before torch is imported, and inherited by stages.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -44,8 +49,14 @@ def face_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def ran_project(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project, small, run once and committed. Look, do not touch: copy it to change it."""
-    folder = tmp_path_factory.mktemp("ran") / "project"
-    make_project(root, folder)
+    base = tmp_path_factory.getbasetemp()
+    # Workers side by side have folders of their own below one that they share.
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "ran"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            half_made = folder.with_name(f"making-{os.getpid()}")
+            make_project(root, half_made)
+            half_made.rename(folder)
     return folder
 
 

@@ -31,7 +31,8 @@ GIT = ("git", "-c", "user.name=t", "-c", "user.email=t@t")
 def environment(folder: Path, **variables: str) -> dict[str, str]:
     """Of a command in ``folder``: this Python's programs first, no settings of the tester's own."""
     programs = Path(sys.executable).parent
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("LIPSYNC_", "DVC_"))}
+    left_out = ("LIPSYNC_", "DVC_", "PYTHONDONTWRITEBYTECODE")
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(left_out)}
     return inherited | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"} | variables
 
 
