@@ -20,6 +20,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[1]
+MOST_FOR_ONE, MOST_FOR_EACH = 2.5, 0.2  # seconds
 LEFT_OUT = ("benchmarks/", "docs/", "metrics/", "tests/", "dvc.lock")
 
 
@@ -88,7 +89,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, nargs="+", default=[1, 10, 50])
     parser.add_argument("--runs", type=int, default=5)
     arguments = parser.parse_args()
-    first = None
+    first, missed = None, []
     print("people  median s  least s  s for each further person")
     for people in arguments.people:
         with tempfile.TemporaryDirectory() as name:
@@ -100,7 +101,11 @@ def main() -> None:
         first = first or (people, median)
         further = people - first[0]
         each = f"{(median - first[1]) / further:.3f}" if further else ""
-        print(f"{people:6d}  {median:8.2f}  {min(taken):7.2f}  {each}")
+        print(f"{people:6d}  {median:8.2f}  {min(taken):7.2f}  {each}", flush=True)
+        if (people == 1 and median > MOST_FOR_ONE) or (each and float(each) > MOST_FOR_EACH):
+            missed.append(people)
+    if missed:
+        sys.exit(f"slower than wanted with {', '.join(map(str, missed))} people")
 
 
 if __name__ == "__main__":

@@ -28,10 +28,10 @@ STAGES = [
 GIT = ("git", "-c", "user.name=t", "-c", "user.email=t@t")
 
 
-def environment(folder: Path, **variables: str) -> dict[str, str]:
-    """Of a command in ``folder``: this Python's programs first, no settings of the tester's own."""
+def environment(**variables: str) -> dict[str, str]:
+    """Of a command: this Python's programs first, no settings of the tester's own."""
     programs = Path(sys.executable).parent
-    left_out = ("LIPSYNC_", "DVC_", "PYTHONDONTWRITEBYTECODE")
+    left_out = ("LIPSYNC_", "DVC_", "AWS_", "PYTHONDONTWRITEBYTECODE")
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(left_out)}
     return inherited | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"} | variables
 
@@ -39,7 +39,7 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
 def shell(folder: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command of this environment in ``folder``, with further environment variables."""
     return subprocess.run(
-        command, cwd=folder, env=environment(folder, **variables), capture_output=True, text=True
+        command, cwd=folder, env=environment(**variables), capture_output=True, text=True
     )
 
 

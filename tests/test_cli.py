@@ -9,7 +9,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from lipsync.faces.params import CropParams
+from lipsync.generator.params import GeneratorParams
 from lipsync.params import load_params
+from lipsync.presets import PRESETS
 
 
 def python(code: str, **options) -> subprocess.CompletedProcess[str]:
@@ -71,6 +73,26 @@ def test_presets_follow_each_other_and_keep_every_comment(params):
     assert load_params(params).for_person("sample")[CropParams].size == 512
     assert lipsync("preset", "quick", cwd=params.parent).returncode == 0
     assert YAML().load(params.read_text()) == YAML().load(before)
+
+
+def test_a_preset_switches_all_losses_on(params):
+    text = params.read_text()
+    params.write_text(text.replace("sync: 0.002", "sync: 0").replace("lips: 0.03", "lips: 0"))
+    lipsync("preset", "production", cwd=params.parent)
+    losses = load_params(params).for_person("sample")[GeneratorParams].losses
+    assert all(weight > 0 for weight in losses.model_dump().values())
+
+
+def test_presets_name_the_same_keys():
+    def keys(values: dict) -> set:
+        return {
+            (key, *below)
+            for key, value in values.items()
+            for below in (keys(value) if isinstance(value, dict) else {()})
+        }
+
+    first, *others = (keys(preset.values) for preset in PRESETS.values())
+    assert all(other == first for other in others)
 
 
 def test_an_unknown_preset_is_one_line(params):

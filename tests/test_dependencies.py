@@ -7,7 +7,9 @@ import pytest
 import yaml
 
 # What every stage shares: they find params, files and errors, and decide no result.
-SHARED = {"lipsync.errors", "lipsync.files", "lipsync.params", "lipsync.progress", "lipsync.stage"}
+SHARED = {
+    f"lipsync.{name}" for name in ("errors", "files", "orphan", "params", "progress", "stage")
+}
 STAGES = yaml.safe_load((Path(__file__).parents[1] / "dvc.yaml").read_text())["stages"]
 
 

@@ -4,11 +4,12 @@ import csv
 import io
 import json
 import time
+from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.project import must, ran, results
+from tests.project import change_params, must, ran, results
 
 TRAIN = "train_generator@sample"
 
@@ -16,8 +17,13 @@ TRAIN = "train_generator@sample"
 @pytest.fixture(scope="module")
 def two_epochs(project_copy) -> dict[str, bytes]:
     """What a generator leaves that was trained for two epochs at once."""
-    folder = project_copy()
-    output = must(folder, "dvc", "exp", "run", "-S", "epochs=2", TRAIN, LIPSYNC_FRESH="1")
+    return trained_at_once(project_copy(), epochs=2)
+
+
+def trained_at_once(folder: Path, epochs: int) -> dict[str, bytes]:
+    """What a generator leaves that never saw a checkpoint."""
+    change_params(folder, lambda values: values.update(epochs=epochs))
+    output = must(folder, "dvc", "repro", "-f", "-s", TRAIN, LIPSYNC_FRESH="1")
     assert "continues" not in output
     return results(folder, "generator")
 
@@ -53,7 +59,17 @@ def test_metrics_and_plots_are_compared(project):
             ("workspace", "1"),
             ("workspace", "2"),
         ]
-    assert "metrics/sample/generator/loss_history.png" in plots
+    for name in (
+        "syncnet/plots/metrics/validation/loss.tsv",
+        "syncnet/loss_history.png",
+        "generator/loss_history.png",
+        "evaluation/mouth_opening.csv",
+        "evaluation/sync_offsets.csv",
+        "evaluation/contact_sheet.png",
+    ):
+        assert f"metrics/sample/{name}" in plots
+    shown = json.loads(must(project, "dvc", "plots", "show", "--json"))["data"]
+    assert shown.keys() >= plots.keys()
     must(project, "dvc", "plots", "diff", "HEAD", "-o", "shown")
     assert (project / "shown/index.html").is_file()
 
@@ -82,21 +98,35 @@ def test_a_temporary_experiment_continues_what_is_committed(project_copy, two_ep
     assert results(folder, "generator") == two_epochs
 
 
-def test_two_workers_take_a_grid_from_the_queue(project, two_epochs):
-    """The two differ in epochs alone: the one waits for the other and goes on from it."""
-    must(project, "dvc", "exp", "run", "--queue", "-S", "epochs=2,3", "-S", "seed=1", TRAIN)
-    must(project, "dvc", "queue", "start", "-j", "2")
+def test_two_workers_take_a_grid_from_the_queue(project_copy, two_epochs):
+    """The two differ in epochs alone: whichever comes second goes on from the other."""
+    folder = project_copy()
+    must(folder, "rm", "-r", ".scratch")
+    must(folder, "dvc", "exp", "run", "--queue", "-S", "epochs=2,3", TRAIN)
+    must(folder, "dvc", "queue", "start", "-j", "2")
     end = time.monotonic() + 180
     while True:
-        status = must(project, "dvc", "queue", "status")
+        status = must(folder, "dvc", "queue", "status")
         if "Queued" not in status and "Running" not in status:
             break
         assert time.monotonic() < end, status
         time.sleep(1)
     assert status.count("Success") == 2, status
-    shown = must(project, "dvc", "exp", "show", "--csv", "--only-changed")
+    shown = must(folder, "dvc", "exp", "show", "--csv", "--only-changed")
     rows = csv.DictReader(io.StringIO(shown))
     done = {int(row["epochs"]): row["Experiment"] for row in rows if row["State"] == "Success"}
     assert set(done) == {2, 3}
-    must(project, "dvc", "exp", "apply", done[2])
-    assert results(project, "generator") == two_epochs
+    must(folder, "dvc", "exp", "apply", done[2])
+    assert results(folder, "generator") == two_epochs
+    must(folder, "dvc", "exp", "apply", done[3])
+    assert results(folder, "generator") == trained_at_once(folder, epochs=3)
+
+
+def test_syncnet_with_more_epochs_continues_and_reruns_what_follows(project_copy):
+    folder = project_copy()
+    output = must(folder, "dvc", "exp", "run", "-S", "syncnet.epochs=2", TRAIN)
+    assert ran(output) == ["train_syncnet", "train_generator"]
+    assert output.count("continues after epoch 1") == 1  # SyncNet's; the generator is another
+    continued = results(folder, "syncnet")
+    must(folder, "dvc", "repro", "-f", "-s", "train_syncnet@sample", LIPSYNC_FRESH="1")
+    assert results(folder, "syncnet") == continued

@@ -4,9 +4,12 @@ import hashlib
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
 from tests.project import (
     change_params,
@@ -57,12 +60,10 @@ def test_elsewhere_a_training_goes_on_from_the_remote(shared, tmp_path):
     change_params(there, lambda values: values.update(epochs=2))
     output = must(there, "dvc", "repro", "-s", TRAIN)
     assert "continues after epoch 1" in output
-    change_params(project, lambda values: values.update(epochs=2))
-    fresh = must(project, "dvc", "repro", TRAIN, LIPSYNC_FRESH="1")
-    assert "continues" not in fresh
-    assert results(there, "generator") == results(project, "generator")
-    must(project, "git", "checkout", "-q", ".")
-    must(project, "dvc", "checkout")
+    continued = results(there, "generator")
+    output = must(there, "dvc", "repro", "-f", "-s", TRAIN, LIPSYNC_FRESH="1")
+    assert "continues" not in output
+    assert results(there, "generator") == continued
 
 
 def test_the_run_cache_brings_back_trainings_without_a_lock(shared, tmp_path):
@@ -87,17 +88,17 @@ def test_a_flipped_byte_in_the_remote_is_caught(shared, tmp_path):
     data[len(data) // 2] ^= 1
     hurt.chmod(0o644)
     hurt.write_bytes(data)
-    pulled = shell(there, "dvc", "pull")
-    assert pulled.returncode != 0
-    assert "data/sample/faces.npz" in pulled.stderr
-    assert not (there / "data/sample/faces.npz").exists()
     told = shell(there, "lipsync", "check-remote")
     assert told.returncode == 1
     assert told.stdout == (
         f"data/sample/faces.npz: damaged in the remote; delete {hurt}, "
         "then run `dvc push` where it is whole\n"
     )
-    hurt.unlink()
+    pulled = shell(there, "dvc", "pull")
+    assert pulled.returncode != 0
+    assert "data/sample/faces.npz" in pulled.stderr
+    assert not (there / "data/sample/faces.npz").exists()
+    hurt.unlink(missing_ok=True)  # DVC may have done so
     gone = shell(there, "lipsync", "check-remote")
     assert gone.stdout.startswith("data/sample/faces.npz: missing in the remote")
     must(project, "dvc", "remote", "modify", "--local", "shared", "url", str(damaged))
@@ -114,23 +115,22 @@ def test_an_interrupted_pull_is_completed_by_the_next(shared, tmp_path):
     pull = subprocess.Popen(
         ["dvc", "pull", "-j", "1"],
         cwd=there,
-        env=environment(there),
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
     cache = there / ".dvc/cache/files/md5"
     while pull.poll() is None and not list(cache.glob("*/*")):
-        pass
+        time.sleep(0.001)
     pull.send_signal(signal.SIGKILL)
-    assert pull.wait() == -signal.SIGKILL, "the pull was over before it was killed"
+    pull.wait()
+    assert shell(there, "dvc", "status", "--json").stdout.strip() != "{}", "the pull was over"
     must(there, "dvc", "pull")
     assert ran(must(there, "dvc", "repro")) == []
 
 
 def test_an_s3_server_shares_as_well(project_copy, tmp_path):
-    moto = pytest.importorskip("moto.server")
-    boto3 = pytest.importorskip("boto3")
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     address = f"http://{host}:{port}"

@@ -1,7 +1,7 @@
 """Recommended params, written into params.yaml as if by hand: comments and layout stay.
 
-``quick`` is what params.yaml holds when the project is cloned. The others name only what they
-change against it, so that each preset can follow any other.
+``quick`` is what params.yaml holds when the project is cloned. All name the same keys, so that each
+preset can follow any other. A person's own overrides stay, and win.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,14 @@ from lipsync.params import load_params
 
 Values = dict[str, Any]
 
+LOSSES: Values = {
+    "l1": 1.0,
+    "mouth": 2.0,
+    "perceptual": 0.2,
+    "sync": 0.002,
+    "temporal": 0.1,
+    "lips": 0.03,
+}
 QUICK: Values = {
     "epochs": 18,
     "crop": {"size": 160},
@@ -27,6 +35,7 @@ QUICK: Values = {
         "ema_decay": 0.996,
         "channels": [48, 80, 112],
         "speech_channels": 128,
+        "losses": LOSSES,
         "shift": 0,
         "jitter": 0.0,
     },
@@ -41,6 +50,7 @@ PRODUCTION: Values = {
         "ema_decay": 0.999,
         "channels": [48, 80, 112, 144],
         "speech_channels": 192,
+        "losses": LOSSES,
         "shift": 4,
         "jitter": 0.05,
     },
@@ -55,6 +65,7 @@ MAX: Values = {
         "ema_decay": 0.9995,
         "channels": [64, 96, 144, 192],
         "speech_channels": 256,
+        "losses": LOSSES,
         "shift": 6,
         "jitter": 0.05,
     },

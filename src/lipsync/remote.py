@@ -60,6 +60,12 @@ def check_remote(name: str | None = None) -> list[Fault]:
             return _check(remote, wanted)
     except DvcException as error:
         raise LipsyncError(f"{error}") from error
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise LipsyncError(
+            f"remote {name or 'by default'}: cannot be read: {type(error).__name__}: {reason}; "
+            "check its address and your keys"
+        ) from error
 
 
 def _check(remote: Any, wanted: dict[str, str]) -> list[Fault]:

@@ -13,6 +13,7 @@ which DVC sets to the project's folder. A LipsyncError becomes one line on stder
 """
 
 import argparse
+import errno
 import functools
 import sys
 from collections.abc import Callable, Iterator
@@ -20,19 +21,30 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lipsync.errors import LipsyncError
+from lipsync.orphan import no_orphan
 from lipsync.params import PersonParams, load_params
 
+MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS}  # of the disk
 PARAMS_FILE = Path("params.yaml")
 
 
 @contextmanager
 def errors_for_people(name: str) -> Iterator[None]:
-    """Print a LipsyncError as ``<name>: <one line>`` and exit with 1."""
+    """Print what people can mend as ``<name>: <one line>`` and exit with 1; with 130 on Ctrl+C."""
     try:
         yield
     except LipsyncError as error:
         print(f"{name}: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+    except OSError as error:
+        if error.errno not in MENDABLE:
+            raise
+        where = error.filename or "a file"
+        print(f"{name}: {where}: {error.strerror}; make room or check the folder", file=sys.stderr)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print(f"{name}: stopped; run it again to go on", file=sys.stderr)
+        raise SystemExit(130) from None
 
 
 def stage(run: Callable[[PersonParams], None]) -> Callable[[], None]:
@@ -43,7 +55,7 @@ def stage(run: Callable[[PersonParams], None]) -> Callable[[], None]:
         parser = argparse.ArgumentParser(description=sys.modules[run.__module__].__doc__)
         parser.add_argument("person", help="a name under `people` in params.yaml")
         arguments = parser.parse_args()
-        with errors_for_people(f"{run.__name__}@{arguments.person}"):
+        with errors_for_people(f"{run.__name__}@{arguments.person}"), no_orphan():
             run(load_params(PARAMS_FILE).for_person(arguments.person))
 
     return main

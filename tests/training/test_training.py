@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import signal
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from lipsync.training.history import write_history
 from lipsync.training.loop import INTERRUPTED, fit, is_milestone
 from lipsync.training.params import ComputeParams, OptimizerParams, SplitParams
 from lipsync.training.split import runs, split_frames
-from lipsync.training.state import TrainingState
+from lipsync.training.state import TrainingState, read_progress
 
 OPTIMIZER = OptimizerParams(learning_rate=0.05, warmup_steps=3, ema_decay=0.9)
 STEPS = 4
@@ -127,7 +128,7 @@ def test_newest_three_and_the_best_are_kept(tmp_path):
     names = sorted(path.name for path in tmp_path.glob("epoch_*"))
     assert [name[:11] for name in names] == ["epoch_00004", "epoch_00005", "epoch_00006"]
     best = TrainingState(nn.Linear(1, 1), OPTIMIZER)
-    best.load(tmp_path / "best.safetensors")
+    best.load(tmp_path / "best.safetensors", "mark")
     losses = [row["validation/loss"] for row in state.progress.history]
     assert best.progress.epoch == state.progress.best_epoch == int(np.argmin(losses)) + 1
 
@@ -157,18 +158,36 @@ def test_a_second_trainer_is_refused(tmp_path):
         pass
 
 
-def test_a_loss_that_is_not_finite_stops_with_advice(tmp_path):
+@pytest.mark.parametrize("broken", ["nan loss", "infinite loss", "infinite gradient", "validation"])
+def test_what_is_not_finite_stops_with_advice_and_keeps_the_last_and_the_best(tmp_path, broken):
     class Broken(Line):
         def losses(self, epoch: int, step: int) -> dict[str, torch.Tensor]:
-            return {"loss": super().losses(epoch, step)["loss"] * (float("nan") if epoch else 1)}
+            loss = super().losses(epoch, step)["loss"]
+            if epoch and broken == "nan loss":
+                loss = loss * float("nan")
+            if epoch and broken == "infinite loss":
+                loss = loss + float("inf")
+            if epoch and broken == "infinite gradient":
+                loss = loss + (self.model.weight - self.model.weight.detach()).abs().sqrt().sum()
+            return {"loss": loss}
+
+        def validate(self, model: nn.Module) -> dict[str, float]:
+            passed = len(list(tmp_path.glob("epoch_*")))
+            return {"loss": float("nan") if passed and broken == "validation" else 1.0}
 
     model = nn.Linear(1, 1)
     with (
         Checkpoints(tmp_path, "mark") as checkpoints,
-        pytest.raises(LipsyncError, match=r"loss became nan in epoch 2.*learning_rate"),
+        pytest.raises(
+            LipsyncError, match=r"became (nan|inf) in .*lower the learning_rate"
+        ) as error,
     ):
         fit(Broken(model), TrainingState(model, OPTIMIZER), 3, checkpoints, "broken")
+    assert len(str(error.value).splitlines()) == 1
+    if broken != "validation":
+        assert all(torch.isfinite(value).all() for value in model.parameters())
     assert [path.name[:11] for path in tmp_path.glob("epoch_*")] == ["epoch_00001"]
+    assert read_progress(tmp_path / "best.safetensors")[0].epoch == 1
 
 
 def test_history_files_hold_every_epoch_once(tmp_path):
@@ -231,6 +250,71 @@ def full_disk():
     return full
 
 
+@pytest.mark.parametrize("where", ["header", "tensors"])
+def test_every_flipped_bit_is_noticed(tmp_path, where):
+    path = tmp_path / "state.safetensors"
+    state = train(tmp_path / "scratch", 2)
+    state.save(path, "mark")
+    data = bytearray(path.read_bytes())
+    place = data.index(b"total_steps") + 15 if where == "header" else len(data) - 3
+    data[place] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(LipsyncError, match="damaged"):
+        state.load(path, "mark")
+
+
+def test_a_state_of_another_training_is_refused(tmp_path):
+    state = train(tmp_path / "scratch", 1)
+    state.save(tmp_path / "state.safetensors", "mark")
+    with pytest.raises(LipsyncError, match="belongs to another training"):
+        state.load(tmp_path / "state.safetensors", "another mark")
+
+
+def test_a_damaged_best_is_reported_and_replaced(tmp_path, capsys):
+    train(tmp_path, 2)
+    best = tmp_path / "best.safetensors"
+    best.write_bytes(best.read_bytes()[:50])
+    state = train(tmp_path, 4)
+    assert "best.safetensors: damaged" in capsys.readouterr().err
+    assert read_progress(best)[0].best_epoch == state.progress.best_epoch
+
+
+def test_fewer_epochs_leave_a_better_best_alone(tmp_path):
+    best_of_all = train(tmp_path, 6).progress.best_value
+    for file in tmp_path.glob("epoch_*"):
+        file.unlink()
+    train(tmp_path, 1)
+    assert read_progress(tmp_path / "best.safetensors")[0].best_value == best_of_all
+
+
+def test_another_training_waits_where_it_should(tmp_path):
+    entered = threading.Event()
+
+    def wait_and_enter() -> None:
+        with Checkpoints(tmp_path, "mark", wait=True):
+            entered.set()
+
+    with Checkpoints(tmp_path, "mark"):
+        waiting = threading.Thread(target=wait_and_enter)
+        waiting.start()
+        assert not entered.wait(0.3)
+    assert entered.wait(10)
+    waiting.join()
+
+
+def test_ctrl_c_while_validating_the_last_epoch_stops_as_well(tmp_path, capsys):
+    class Interrupted(Line):
+        def validate(self, model: nn.Module) -> dict[str, float]:
+            os.kill(os.getpid(), signal.SIGINT)
+            return super().validate(model)
+
+    model = nn.Linear(1, 1)
+    with Checkpoints(tmp_path, "mark") as checkpoints, pytest.raises(SystemExit) as stopped:
+        fit(Interrupted(model), TrainingState(model, OPTIMIZER), 1, checkpoints, "line")
+    assert stopped.value.code == INTERRUPTED
+    assert "stopped after epoch 1 of 1" in capsys.readouterr().err
+
+
 def test_a_full_disk_is_explained_and_leaves_the_last_checkpoint(tmp_path, full_disk, capsys):
     whole = digest(train(tmp_path / "whole", 3), tmp_path / "whole.safetensors")
     train(tmp_path / "parts", 2)
@@ -248,8 +332,23 @@ def test_a_full_disk_is_explained_and_leaves_the_last_checkpoint(tmp_path, full_
 
 def test_a_scratch_folder_that_cannot_be_made_is_explained(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(LipsyncError, match=r"cannot write checkpoints.*LIPSYNC_SCRATCH"):
-        Checkpoints(tmp_path / "file" / "scratch", "mark")
+    with (
+        pytest.raises(LipsyncError, match=r"cannot write checkpoints.*LIPSYNC_SCRATCH"),
+        Checkpoints(tmp_path / "file" / "scratch", "mark"),
+    ):
+        pass
+
+
+def test_a_scratch_folder_that_cannot_be_written_is_explained(tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)  # root may write anywhere
+    with (
+        pytest.raises(LipsyncError, match=r"Permission denied; set LIPSYNC_SCRATCH"),
+        Checkpoints(tmp_path, "mark"),
+    ):
+        pass
 
 
 class Worsens(Line):

@@ -23,11 +23,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from lipsync.faces.landmarks import LIPS
 from lipsync.faces.masks import visible_mask
 from lipsync.training.layers import Standardize, initialise
 
 PATCH = 4  # pixels of the square that becomes one position of the finest level
-LIP_POINTS = 40  # of the mesh
 GAIN = 0.2  # of a residual branch at the start
 
 
@@ -90,7 +90,7 @@ class Generator(nn.Module):
             nn.PixelShuffle(2),  # (B, 12, S/2, S/2) -> (B, 3, S, S)
         )
         self.flow = nn.Conv2d(channels[0], 2, 3, padding=1)
-        self.lips = nn.Linear(speech_channels, 2 * LIP_POINTS)
+        self.lips = nn.Linear(speech_channels, 2 * len(LIPS))
         initialise(self)
         # At the start the reference passes unchanged and all lips have the mean shape.
         for last in (self.flow, self.paint[-2], self.lips):

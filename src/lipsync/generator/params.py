@@ -16,7 +16,7 @@ class LossWeights(Section):
     perceptual: float = Field(0.2, ge=0)  # L1 between SyncNet's features of picture and truth
     sync: float = Field(0.002, ge=0)  # the pictures must match their own speech, says SyncNet
     temporal: float = Field(0.1, ge=0)  # L1 between changes from picture to picture
-    lips: float = Field(0.1, ge=0)  # speech alone must tell the shape of the lips
+    lips: float = Field(0.03, ge=0)  # speech alone must tell the shape of the lips
 
 
 class GeneratorParams(OptimizerParams, key="generator"):

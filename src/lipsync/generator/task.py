@@ -65,10 +65,11 @@ class GeneratorTask:
         self.held_out = torch.from_numpy(held_out[spaced.round().astype(int)])
         self.clips = max(1, params.batch_size // params.clip)
         self.samples_per_step = self.clips * params.clip
-        seen = torch.from_numpy(np.flatnonzero(data.valid[: split.training_end]))
-        self.seen = seen.to(data.lips.device)  # frames whose lips are known
+        seen = torch.from_numpy(np.flatnonzero(data.seen[: split.training_end]))
+        self.seen = seen.to(data.lips.device)  # frames whose lips were seen, not interpolated
         shapes = data.lip_shapes[self.seen]
-        self.mean_shape, self.shape_unit = shapes.mean(0), shapes.std(0).square().mean().sqrt()
+        self.mean_shape = shapes.mean(0)
+        self.shape_unit = shapes.std(0).square().mean().sqrt().clamp_min(1e-4)  # lips may be still
         mask = torch.from_numpy(paste_mask(data.size)).to(data.crops.device)
         self.paste = mask[None, None]  # (1, 1, S, S)
 

@@ -7,7 +7,7 @@ interruption lives in ``${LIPSYNC_SCRATCH:-.scratch}/<stage>/<person>/<fingerpri
     best.safetensors                     full state at the lowest validation value
 
 The fingerprint stands for everything but the number of epochs, so a folder never mixes trainings.
-``LIPSYNC_FRESH=1`` ignores what is there.
+``LIPSYNC_FRESH=1`` deletes what is there.
 """
 
 import os
@@ -26,7 +26,7 @@ _NAME = re.compile(r"epoch_(\d+)_step_(\d+)\.safetensors")
 
 def scratch_folder(stage: str, person: str, fingerprint: str) -> Path:
     """Where checkpoints of this very training live."""
-    root = Path(os.environ.get("LIPSYNC_SCRATCH", project_folder() / ".scratch"))
+    root = project_folder() / (os.environ.get("LIPSYNC_SCRATCH") or ".scratch")
     return root / stage / person / fingerprint[:16]
 
 
@@ -57,17 +57,27 @@ class Checkpoints:
     def __init__(self, folder: Path, fingerprint: str, *, wait: bool = False) -> None:
         self.folder = folder
         self.fingerprint = fingerprint
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise LipsyncError(
-                f"{folder}: cannot write checkpoints: {error.strerror}; "
-                "set LIPSYNC_SCRATCH to a folder that can be written"
-            ) from error
         self._lock = filelock.FileLock(folder / "lock")
         self._wait = wait
 
     def __enter__(self) -> "Checkpoints":
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._acquire()
+            remains = list(self.folder.glob(".*.safetensors"))  # of a process that was killed
+            if start_fresh():
+                remains += self.folder.glob("*.safetensors")
+            for file in remains:
+                file.unlink()
+        except OSError as error:
+            self._lock.release()
+            raise LipsyncError(
+                f"{self.folder}: cannot write checkpoints: {error.strerror or error}; "
+                "set LIPSYNC_SCRATCH to a folder that can be written"
+            ) from error
+        return self
+
+    def _acquire(self) -> None:
         try:
             self._lock.acquire(timeout=0)
         except filelock.Timeout:
@@ -78,9 +88,6 @@ class Checkpoints:
                 ) from None
             print(f"{self.folder}: waits for the training that is using it", file=sys.stderr)
             self._lock.acquire()
-        for half_written in self.folder.glob(".*.safetensors"):  # by a process that was killed
-            half_written.unlink()
-        return self
 
     def __exit__(self, *exception: object) -> None:
         self._lock.release()
@@ -90,13 +97,11 @@ class Checkpoints:
 
         A damaged one is reported on stderr and the one before it used.
         """
-        if start_fresh():
-            return
         for path in self.usable(epochs):
             try:
-                state.load(path)
+                state.load(path, self.fingerprint)
             except LipsyncError as error:
-                print(f"{error}; trying the one before it", file=sys.stderr)
+                print(f"{error}; it is left out", file=sys.stderr)
                 continue
             return
 
@@ -104,6 +109,12 @@ class Checkpoints:
         """Checkpoints that can be continued to ``epochs`` epochs, the newest first."""
         saved = sorted(self._saved().items(), reverse=True)
         return [path for position, path in saved if position <= (epochs, 0)]
+
+    def newest_epoch(self, epochs: int) -> int:
+        """Finished epochs of the newest usable checkpoint; 0 where there is none."""
+        return max(
+            (epoch for epoch, step in self._saved() if (epoch, step) <= (epochs, 0)), default=0
+        )
 
     def path(self, progress: Progress) -> Path:
         """The file of a checkpoint with this progress."""
@@ -117,10 +128,17 @@ class Checkpoints:
             path.unlink(missing_ok=True)
 
     def save_best(self, state: TrainingState) -> None:
-        """Keep this state as the best; one that is already there for the epoch is left alone."""
+        """Keep this state as the best, unless one that is as good is there.
+
+        A training with fewer epochs, or one taken from DVC's record, may know less of the past than
+        the file does.
+        """
         path = self.folder / "best.safetensors"
-        if path.exists() and read_progress(path)[0].epoch == state.progress.epoch:
-            return
+        try:
+            if path.exists() and read_progress(path)[0].best_value <= state.progress.best_value:
+                return
+        except LipsyncError as error:
+            print(f"{error}; it is replaced", file=sys.stderr)
         state.save(path, self.fingerprint)
 
     def _saved(self) -> dict[tuple[int, int], Path]:

@@ -5,11 +5,12 @@ A task knows its data and losses; the loop knows time. Everything random in a st
 """
 
 import math
+import os
 import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 import torch
@@ -18,7 +19,7 @@ from tqdm import tqdm
 
 from lipsync.errors import LipsyncError
 from lipsync.training.checkpoints import Checkpoints
-from lipsync.training.state import Progress, TrainingState
+from lipsync.training.state import ADVICE, Progress, TrainingState
 
 INTERRUPTED = 130  # exit code of a process that was stopped by Ctrl+C
 PLAIN_INTERVAL = 15.0  # seconds between lines when stderr is no terminal
@@ -82,6 +83,8 @@ def fit(
                     _stop(state, checkpoints, epochs)
             _finish_epoch(task, state, checkpoints)
             display.epoch(progress.history[-1])
+            if stop.requested:
+                _stop(state, checkpoints, epochs)
     return state
 
 
@@ -90,7 +93,8 @@ def _finish_epoch(task: Task, state: TrainingState, checkpoints: Checkpoints) ->
     with torch.no_grad():
         validation = task.validate(state.ema)
     train = {key: total / progress.step for key, total in progress.sums.items()}
-    _refuse_not_finite(validation, progress.epoch, progress.step)
+    held_out = {f"held-out {key}": value for key, value in validation.items()}
+    _refuse_not_finite(held_out, progress.epoch, progress.step - 1)
     progress.epoch, progress.step, progress.sums = progress.epoch + 1, 0, {}
     progress.history.append(
         {"epoch": progress.epoch}
@@ -133,8 +137,7 @@ def _refuse_not_finite(values: dict[str, float], epoch: int, step: int) -> None:
     for key, value in values.items():
         if not math.isfinite(value):
             raise LipsyncError(
-                f"{key} became {value} in epoch {epoch + 1}, step {step + 1}; lower "
-                "learning_rate, or set compute.precision: fp32; the last checkpoint is intact"
+                f"{key} became {value} in epoch {epoch + 1}, step {step + 1}; {ADVICE}"
             )
 
 
@@ -146,7 +149,8 @@ def stop_requests() -> Iterator[StopRequest]:
 
     def request(number: int, frame: object) -> None:
         stop.requested = True
-        print("\nstopping after this batch; once more to stop at once", file=sys.stderr)
+        with suppress(OSError):  # the terminal may be gone
+            os.write(2, b"\nstopping after this batch; once more to stop at once\n")
         for restored, handler in previous.items():
             signal.signal(restored, handler)
 

@@ -6,11 +6,8 @@ dvc.lock names it, and the cache or the remote has it. If it belongs to the very
 about to start, it is as good as a checkpoint.
 """
 
-import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from lipsync.files import atomic_path
 from lipsync.training.checkpoints import Checkpoints
@@ -21,43 +18,39 @@ REVISIONS = (None, "HEAD")  # dvc.lock as it lies in the working tree, then as i
 
 
 def take_from_record(checkpoints: Checkpoints, full_state: Path, epochs: int) -> None:
-    """Copy the recorded state among the checkpoints, if it can be continued to ``epochs``.
+    """Copy the recorded state among the checkpoints, if it is ahead of them.
 
     Only the beginning of the file is read to find that out, so a remote is not pulled in vain.
-    Whatever stands in the way is told on stderr, and the training starts at the beginning.
+    What stands in the way is told on stderr; then the checkpoints are all there is.
 
     Args:
         full_state: path of the out, relative to the project's folder
+        epochs: that are wanted; a state beyond them is of no use
     """
-    try:
-        for file in recorded(full_state):
-            header = read_header_from(file)
-            progress, mark = progress_from(header)
-            if mark == checkpoints.fingerprint and progress.epoch <= epochs:
-                file.seek(0)
-                with (
-                    atomic_path(checkpoints.path(progress)) as temporary,
-                    temporary.open("wb") as copy,
-                ):
-                    shutil.copyfileobj(file, copy)
-                return
-    except Exception as error:  # noqa: BLE001 - a remote has errors of its own, of any type
-        print(
-            f"{full_state}: what DVC has on record cannot be used, so training starts at epoch 1: "
-            f"{type(error).__name__}: {error}",
-            file=sys.stderr,
-        )
-
-
-def recorded(full_state: Path) -> Iterator[BinaryIO]:
-    """The out as each of ``REVISIONS`` has it, open for reading, from cache or remote."""
-    from dvc.api import DVCFileSystem
-
     for revision in REVISIONS:
-        system = DVCFileSystem(rev=revision)
         try:
-            file = system.open(full_state.as_posix(), "rb")
+            _take(checkpoints, full_state, epochs, revision)
         except FileNotFoundError:  # not in this revision, or in no cache and no remote
             continue
-        with file:
-            yield file
+        except Exception as error:  # noqa: BLE001 - a remote has errors of its own, of any type
+            reason = " ".join(str(error).split())
+            print(
+                f"{full_state}: what DVC has on record cannot be used: "
+                f"{type(error).__name__}: {reason}",
+                file=sys.stderr,
+            )
+
+
+def _take(checkpoints: Checkpoints, full_state: Path, epochs: int, revision: str | None) -> None:
+    from dvc.api import DVCFileSystem
+
+    system = DVCFileSystem(rev=revision)
+    with system.open(full_state.as_posix(), "rb") as file:
+        progress, fingerprint = progress_from(read_header_from(file))
+        ahead = checkpoints.newest_epoch(epochs) < progress.epoch <= epochs
+        if fingerprint != checkpoints.fingerprint or not ahead:
+            return
+        file.seek(0)
+        content = file.read()
+    with atomic_path(checkpoints.path(progress)) as temporary:
+        temporary.write_bytes(content)

@@ -19,7 +19,6 @@ from lipsync.training.device import Compute, choose_compute, make_deterministic
 from lipsync.training.fingerprint import fingerprint
 from lipsync.training.history import write_history
 from lipsync.training.loop import Task, fit
-from lipsync.training.orphan import no_orphan
 from lipsync.training.params import ComputeParams, OptimizerParams, Seed, SplitParams
 from lipsync.training.record import take_from_record
 from lipsync.training.split import Split, split_frames
@@ -36,20 +35,20 @@ class Session:
     data: PersonData
     split: Split
     seed: int
-    mark: str  # fingerprint of what the training is a function of
+    fingerprint: str  # of what the training is a function of
 
     def train(
         self, model: nn.Module, task: Task, optimizer: OptimizerParams, epochs: int
     ) -> TrainingState:
         """Train ``model`` through ``task``, going on from a checkpoint of the same training."""
-        folder = scratch_folder(self.stage, self.params.person, self.mark)
+        folder = scratch_folder(self.stage, self.params.person, self.fingerprint)
         about = (
             f"{self.stage} of {self.params.person}: {self.used_frames} of {self.split.frames} "
             f"frames, batch {task.samples_per_step}, on {self.compute}"
         )
         in_experiment = project_folder() != Path.cwd()
-        with no_orphan(), Checkpoints(folder, self.mark, wait=in_experiment) as checkpoints:
-            if not (start_fresh() or checkpoints.usable(epochs)):
+        with Checkpoints(folder, self.fingerprint, wait=in_experiment) as checkpoints:
+            if not start_fresh() and checkpoints.newest_epoch(epochs) < epochs:
                 take_from_record(checkpoints, self.full_state, epochs)
             return fit(task, TrainingState(model, optimizer), epochs, checkpoints, about)
 
@@ -74,7 +73,7 @@ class Session:
 
     def write(self, state: TrainingState) -> None:
         """Write the full state and the history, both outs of the stage."""
-        state.save(self.full_state, self.mark)
+        state.save(self.full_state, self.fingerprint)
         model = sum(parameter.numel() for parameter in state.model.parameters())
         about: dict[str, Any] = {
             "parameters": model,

@@ -18,6 +18,10 @@ from lipsync.training.params import OptimizerParams
 from lipsync.training.tensors import read_header, read_tensors, write_tensors
 
 FORMAT = "lipsync-training-1"
+ADVICE = (
+    "lower the learning_rate of this training, or set compute.precision: fp32; "
+    "the last checkpoint is intact"
+)
 
 
 @dataclass
@@ -56,14 +60,22 @@ class TrainingState:
         self.pictures: dict[str, bytes] = {}  # file name -> JPEG
 
     def update(self, loss: torch.Tensor) -> None:
-        """One optimiser step on ``loss`` (scalar), then the moving average."""
+        """One optimiser step on ``loss`` (scalar), then the moving average.
+
+        Raises:
+            LipsyncError: the gradient is not finite; the weights are as they were.
+        """
         progress = self.progress
         warm = min(1.0, (progress.total_steps + 1) / max(1, self.params.warmup_steps))
         for group in self.optimizer.param_groups:
             group["lr"] = self.params.learning_rate * warm
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.params.gradient_clip)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.params.gradient_clip)
+        if not torch.isfinite(norm):
+            raise LipsyncError(
+                f"the gradient became {norm.item()} in step {progress.total_steps + 1}; {ADVICE}"
+            )
         self.optimizer.step()
         progress.total_steps += 1
         # Young averages forget faster, so that the first epochs are not the initial weights.
@@ -91,15 +103,17 @@ class TrainingState:
         header = {"format": FORMAT, "fingerprint": fingerprint, "progress": vars(self.progress)}
         write_tensors(path, self.tensors(), header)
 
-    def load(self, path: Path) -> None:
+    def load(self, path: Path, fingerprint: str) -> None:
         """Take over a saved state.
 
         Raises:
-            LipsyncError: the file is damaged or is not a state of this model.
+            LipsyncError: the file is damaged, or not a state of this training.
         """
         try:
             header, tensors = read_tensors(path)
-            progress = Progress(**header["progress"])
+            progress, written_for = progress_from(header)
+            if written_for != fingerprint:
+                raise KeyError("it belongs to another training")
             self.model.load_state_dict(_strip(tensors, "model."))
             self.ema.load_state_dict(_strip(tensors, "ema."))
             moments: dict[str, dict[str, torch.Tensor]] = {}
@@ -145,6 +159,8 @@ def read_progress(path: Path) -> tuple[Progress, str]:
 
 def progress_from(header: dict[str, Any]) -> tuple[Progress, str]:
     """Progress and fingerprint of a state's header; KeyError or TypeError if it has none."""
+    if header["format"] != FORMAT:
+        raise KeyError(f"its format is {header['format']}, not {FORMAT}")
     return Progress(**header["progress"]), header["fingerprint"]
 
 

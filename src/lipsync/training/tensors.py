@@ -1,8 +1,8 @@
 """Tensors and a JSON header in one safetensors file, the same bytes for the same content.
 
 safetensors keeps its metadata in an unordered map, so two keys may swap from run to run; all of
-ours is one JSON text under one key. The header carries a SHA-256 of the tensors, for a disk that
-flips a bit gives no other sign of it.
+ours is one JSON text under one key. The header carries a SHA-256 of itself and of the tensors, for
+a disk that flips a bit gives no other sign of it.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ _LARGEST_HEADER = 100_000_000  # bytes, as the format's own limit
 
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor], header: dict[str, Any]) -> None:
     """Write atomically. ``header`` must be JSON."""
-    header = header | {"sha256": checksum(tensors)}
+    header = header | {"sha256": checksum(header, tensors)}
     with atomic_path(path) as temporary:
         temporary.write_bytes(save(tensors, metadata={KEY: json.dumps(header)}))
 
@@ -37,7 +37,7 @@ def read_header(path: Path) -> dict[str, Any]:
             return read_header_from(file)
     except FileNotFoundError:
         raise _missing(path) from None
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise _damaged(path, error) from error
 
 
@@ -45,7 +45,7 @@ def read_header_from(file: BinaryIO) -> dict[str, Any]:
     """The JSON header of an open file, of which no more than the beginning is read.
 
     Raises:
-        KeyError, ValueError: damaged, or not a file of this project.
+        KeyError, TypeError, ValueError: damaged, or not a file of this project.
     """
     start = file.read(_LENGTH.size)
     if len(start) < _LENGTH.size or _LENGTH.unpack(start)[0] > _LARGEST_HEADER:
@@ -59,16 +59,17 @@ def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     header = read_header(path)
     try:
         tensors = load(path.read_bytes())
-        if checksum(tensors) != header["sha256"]:
+        if checksum(header, tensors) != header["sha256"]:
             raise ValueError("its content does not match its checksum")
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise _damaged(path, error) from error
     return header, tensors
 
 
-def checksum(tensors: dict[str, torch.Tensor]) -> str:
-    """SHA-256 (hex) over names, kinds, shapes and bytes."""
-    digest = hashlib.sha256()
+def checksum(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> str:
+    """SHA-256 (hex) over the header less its checksum, and names, kinds, shapes and bytes."""
+    content = {key: value for key, value in header.items() if key != "sha256"}
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         # A scalar has no bytes to view before it is a vector: () -> (1,).
