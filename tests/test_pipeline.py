@@ -88,6 +88,14 @@ def test_another_rate_starts_anew(project):
     assert "continues" not in output
 
 
+def test_changed_code_starts_anew(project):
+    with (project / "src/lipsync/generator/losses.py").open("a") as file:
+        file.write("# another thought\n")
+    output = must(project, "dvc", "repro", "train_generator@sample")
+    assert ran(output) == ["train_generator"]
+    assert "continues" not in output
+
+
 def test_another_crop_size_reruns_from_crop_faces(project):
     change_params(project, lambda values: values["crop"].update(size=96))
     output = must(project, "dvc", "repro", "train_generator@sample")
