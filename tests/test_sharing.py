@@ -109,6 +109,22 @@ def test_a_flipped_byte_in_the_remote_is_caught(shared, tmp_path):
     assert ran(must(there, "dvc", "repro")) == []
 
 
+def test_the_safe_gc_keeps_what_a_commit_needs_and_the_short_one_does_not(project_copy):
+    folder = project_copy()
+    committed = results(folder, "generator")
+    change_params(folder, lambda values: values.update(epochs=2))
+    must(folder, "dvc", "repro", TRAIN)
+    must(folder, "dvc", "gc", "--force", "--all-commits", "--all-experiments")
+    must(folder, "git", "checkout", "-q", ".")
+    must(folder, "dvc", "checkout")
+    assert results(folder, "generator") == committed
+    change_params(folder, lambda values: values.update(epochs=2))
+    must(folder, "dvc", "repro", TRAIN)
+    must(folder, "dvc", "gc", "--force", "--workspace")
+    must(folder, "git", "checkout", "-q", ".")
+    assert shell(folder, "dvc", "checkout").returncode != 0
+
+
 def test_an_interrupted_pull_is_completed_by_the_next(shared, tmp_path):
     project, _ = shared
     there = clone(project, tmp_path / "there")
