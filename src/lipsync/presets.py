@@ -13,18 +13,12 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from lipsync.errors import LipsyncError
 from lipsync.files import atomic_path
+from lipsync.generator.params import LossWeights
 from lipsync.params import load_params
 
 Values = dict[str, Any]
 
-LOSSES: Values = {
-    "l1": 1.0,
-    "mouth": 2.0,
-    "perceptual": 0.2,
-    "sync": 0.002,
-    "temporal": 0.1,
-    "lips": 0.03,
-}
+LOSSES: Values = LossWeights().model_dump()  # all of them, as the defaults weigh them
 QUICK: Values = {
     "epochs": 18,
     "crop": {"size": 160},
