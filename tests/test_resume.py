@@ -75,8 +75,10 @@ def test_killed_anywhere_it_ends_with_the_same_bytes(project_copy, network):
     assert not [name for name in left if name.startswith(".")], "half-written files stay behind"
 
 
-def children(process: psutil.Process) -> list[psutil.Process]:
-    return [child for child in process.children(recursive=True) if "stages" in str(child.cmdline())]
+def stage_of(dvc: psutil.Process) -> psutil.Process:
+    """The stage's own process, between a shell that may stay above it and forks of its own."""
+    script = "stages/train_generator.py"
+    return next(child for child in dvc.children(recursive=True) if script in child.cmdline())
 
 
 def wait_until(true, seconds: float = 60.0) -> None:
@@ -132,7 +134,7 @@ def test_ctrl_c_stops_with_130_and_dvc_records_nothing(training):
 
 def test_a_stage_stops_when_dvc_is_killed(training):
     folder, process, log = training
-    (stage,) = children(psutil.Process(process.pid))
+    stage = stage_of(psutil.Process(process.pid))
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     wait_until(lambda: not alive(stage))
