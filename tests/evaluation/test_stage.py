@@ -49,7 +49,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, root: Path, face_models: P
             out.write(film[FIRST + i])
     start, end = (sample_count(frame, FPS, RATE) for frame in (FIRST, FIRST + FRAMES))
     sound = read_audio(sample)[start:end]
-    write_wav(data / "audio.wav", sound)
+    write_wav(data / "speech.wav", sound)
     encoder = MelEncoder(FPS)
     rows = encoder.encode(sound, FRAMES)
     np.savez(
@@ -65,8 +65,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, root: Path, face_models: P
     crops = np.load(data / "faces.npz")["crops"]
     save_syncnet(models / "syncnet.safetensors", SyncNet(SIZE, rows.shape[1], channels=8))
     generator = Generator(SIZE, rows.shape[1], 2, 2, channels=(16, 16, 16), speech_channels=16)
-    torch.nn.init.zeros_(generator.paint[3].weight)  # the last layer: it paints the reference
-    torch.nn.init.zeros_(generator.paint[3].bias)
+    torch.nn.init.zeros_(generator.paint.weight)  # so it paints the reference
+    torch.nn.init.zeros_(generator.paint.bias)
     save_generator(models / "generator.safetensors", generator, crops[0])
     run(folder, root, "evaluate")
     return folder
@@ -125,7 +125,7 @@ def test_pictures_and_curves_are_written(project: Path) -> None:
 
 def test_held_out_sound_goes_with_held_out_pictures(project: Path) -> None:
     heard = read_audio(project / "metrics" / "alice" / "evaluation" / "comparison.mp4")
-    whole = read_audio(project / "data" / "alice" / "audio.wav")
+    whole = read_audio(project / "data" / "alice" / "speech.wav")
     part = whole[sample_count(FRAMES - HELD_OUT, FPS, RATE) :]
     assert len(heard) == pytest.approx(len(part), abs=2048)  # AAC writes whole frames
     length = min(len(heard), len(part))

@@ -21,7 +21,7 @@ class AvatarNetwork(nn.Module):
 
     def __init__(self, generator: Generator, reference: np.ndarray) -> None:
         super().__init__()
-        self.generator = generator
+        self.generator = generator.folded()
         with torch.no_grad():
             features = generator.encode_reference(as_input(torch.from_numpy(reference)[None]))
         self.levels = len(features)

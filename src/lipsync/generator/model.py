@@ -2,8 +2,9 @@
 
 - The crop is masked inside (``faces.masks.visible_mask``), so nothing of the target's mouth can
   reach the network, however it is called.
-- Both pictures enter through a pixel-unshuffle of 4: convolutions run at a quarter of the crop's
-  side and less, where a processor is quick.
+- Convolutions run at a quarter of the crop's side and less, where a processor is quick, and only
+  where they count: the encoder looks at the band that is visible, and the finest level of the
+  decoder paints from the first pasted row down. Above that the reference passes unchanged.
 - Speech enters every block of the bottleneck and the decoder as FiLM (Perez et al., 2018): a scale
   and a shift of each channel.
 - The reference has an encoder of its own. A person's reference is one picture, so at export its
@@ -17,14 +18,16 @@
   to fold, no batch statistics and no disagreement between training and rendering.
 """
 
+import copy
 import itertools
+import math
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from lipsync.faces.landmarks import LIPS
-from lipsync.faces.masks import visible_mask
+from lipsync.faces.masks import PASTE_START, VISIBLE_END, visible_mask
 from lipsync.training.layers import Standardize, initialise
 
 PATCH = 4  # pixels of the square that becomes one position of the finest level
@@ -68,6 +71,9 @@ class Generator(nn.Module):
             "speech_dropout": speech_dropout,
         }
         self.register_buffer("visible", torch.from_numpy(visible_mask(size)), persistent=False)
+        step = PATCH << len(channels) - 1  # pixels of the square behind a coarsest position
+        self.band = step * math.ceil(VISIBLE_END * size / step)  # rows that the encoder sees
+        self.top = 2 * PATCH * math.floor(PASTE_START * size / (2 * PATCH))  # first painted row
         self.speech = SpeechCode(
             speech_dimension, past + 1 + future, speech_channels, speech_dropout
         )
@@ -79,22 +85,15 @@ class Generator(nn.Module):
         )
         self.bottom = nn.ModuleList(Block(channels[-1], speech_channels) for _ in range(2))
         self.decoder = nn.ModuleList(
-            Decode(coarse, fine, speech_channels)
-            for coarse, fine in zip(channels[:0:-1], channels[-2::-1], strict=True)
+            Decode(coarse, fine, speech_channels) for fine, coarse in itertools.pairwise(channels)
         )
-        self.paint = nn.Sequential(
-            nn.Conv2d(channels[0], 64, 3, padding=1),
-            nn.PixelShuffle(2),  # (B, 64, S/4, S/4) -> (B, 16, S/2, S/2)
-            nn.ReLU(),
-            nn.Conv2d(16, 12, 3, padding=1),
-            nn.PixelShuffle(2),  # (B, 12, S/2, S/2) -> (B, 3, S, S)
-        )
+        self.paint = nn.Conv2d(channels[0], 3 * PATCH**2, 3, padding=1)
         self.flow = nn.Conv2d(channels[0], 2, 3, padding=1)
         self.lips = nn.Linear(speech_channels, 2 * len(LIPS))
         initialise(self)
         # At the start the reference passes unchanged and all lips have the mean shape.
-        for last in (self.flow, self.paint[-2], self.lips):
-            nn.init.zeros_(next(last.parameters()))
+        for last in (self.flow, self.paint, self.lips):
+            nn.init.zeros_(last.weight)
 
     def forward(
         self, crop: torch.Tensor, reference: torch.Tensor, speech: torch.Tensor
@@ -114,6 +113,14 @@ class Generator(nn.Module):
         """What speech says of the lips, for training: (B, past + 1 + future, D) -> (B, 80)."""
         return self.lips(self.speech(speech))
 
+    def folded(self) -> "Generator":
+        """A copy that paints the same with fewer operations; it is not for training."""
+        copied = copy.deepcopy(self)
+        for module in copied.modules():
+            if isinstance(module, Block):
+                module.fold()
+        return copied
+
     def encode_reference(self, reference: torch.Tensor) -> list[torch.Tensor]:
         """The picture itself, and its features with those of the place, fine to coarse."""
         features = self.reference(reference)
@@ -125,33 +132,46 @@ class Generator(nn.Module):
         """``forward`` with the reference's features at hand."""
         picture, *features = reference
         code = self.speech(speech)  # (B, C)
-        skips = self.encoder(crop * self.visible)
-        out = skips[-1] + features[-1]
+        skips = self.encoder(crop[:, :, : self.band] * self.visible[: self.band])
+        out = _join(features[-1], skips[-1])
         for block in self.bottom:
             out = block(out, code)
-        for decode, skip, feature in zip(
-            self.decoder, skips[-2::-1], features[-2::-1], strict=True
-        ):
-            out = decode(out, skip + feature, code)
-        return warp(picture, self.flow(out)) + self.paint(out)
+        for level in range(len(self.decoder) - 1, -1, -1):
+            seen = _join(features[level], skips[level])
+            if level == 0:
+                out = out[:, :, self.top // (2 * PATCH) :]
+                seen = seen[:, :, self.top // PATCH :]
+            out = self.decoder[level](out, seen, code)
+        painted = F.pixel_shuffle(self.paint(out), PATCH)  # (B, 3, S - top, S)
+        face = warp(picture, self.flow(out), self.top) + painted
+        above = picture[:, :, : self.top].expand(face.shape[0], -1, -1, -1)
+        return torch.cat([above, face], 2)
 
 
-def warp(picture: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
-    """Fetch each pixel from where the flow points, bilinearly.
+def _join(whole: torch.Tensor, band: torch.Tensor) -> torch.Tensor:
+    """Add features of the upper rows, (B, c, h, W), to those of all rows, (1 or B, c, H, W)."""
+    return whole + F.pad(band, (0, 0, 0, whole.shape[2] - band.shape[2]))
+
+
+def warp(picture: torch.Tensor, flow: torch.Tensor, top: int) -> torch.Tensor:
+    """Fetch each pixel below row ``top`` from where the flow points, bilinearly.
 
     Args:
         picture: (1 or B, 3, S, S)
-        flow: (B, 2, S / 4, S / 4), x and y in quarters of the crop's half side; 0 stays
+        flow: (B, 2, (S - top) / 4, S / 4), x and y in quarters of the crop's half side; 0 stays
     Returns:
-        (B, 3, S, S)
+        (B, 3, S - top, S)
     """
     size = picture.shape[-1]
-    fine = F.interpolate(flow / 4, size=(size, size), mode="bilinear", align_corners=False)
+    shape = (size - top, size)
+    fine = F.interpolate(flow / 4, size=shape, mode="bilinear", align_corners=False)
     place = (torch.arange(size, device=flow.device) + 0.5) * (2 / size) - 1  # centres, -1 ... 1
-    grid = torch.stack(torch.meshgrid(place, place, indexing="xy"))  # (2, S, S)
+    grid = torch.stack(torch.meshgrid(place, place[top:], indexing="xy"))  # (2, S - top, S)
     picture = picture.expand(flow.shape[0], -1, -1, -1)
-    where = (grid + fine).permute(0, 2, 3, 1)  # (B, S, S, 2)
-    return F.grid_sample(picture, where, padding_mode="border", align_corners=False)
+    # Clamped to the centres of the outermost pixels: ONNX Runtime takes three times as long to do
+    # the same with padding_mode="border".
+    where = (grid + fine).clamp(1 / size - 1, 1 - 1 / size)
+    return F.grid_sample(picture, where.permute(0, 2, 3, 1), align_corners=False)
 
 
 class SpeechCode(nn.Module):
@@ -184,15 +204,15 @@ class Encoder(nn.Module):
 
     def __init__(self, channels: tuple[int, ...]) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(3 * PATCH**2, channels[0], 3, padding=1)
+        self.stem = nn.Conv2d(3, channels[0], 2 * PATCH, stride=PATCH, padding=PATCH // 2)
         self.down = nn.ModuleList(
             nn.Conv2d(fine, coarse, 3, stride=2, padding=1)
             for fine, coarse in itertools.pairwise(channels)
         )
 
     def forward(self, picture: torch.Tensor) -> list[torch.Tensor]:
-        """(B, 3, S, S) -> [(B, c0, S/4, S/4), (B, c1, S/8, S/8), ...]"""
-        maps = [F.relu(self.stem(F.pixel_unshuffle(picture, PATCH)))]
+        """(B, 3, H, S) -> [(B, c0, H/4, S/4), (B, c1, H/8, S/8), ...]"""
+        maps = [F.relu(self.stem(picture))]
         for down in self.down:
             maps.append(F.relu(down(maps[-1])))
         return maps
@@ -206,13 +226,22 @@ class Block(nn.Module):
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.film = nn.Linear(speech_channels, 2 * channels)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
-        self.gain = nn.Parameter(torch.full((), GAIN))
+        self.gain: nn.Parameter | None = nn.Parameter(torch.full((), GAIN))
 
     def forward(self, maps: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
         """(B, c, H, W), (B, C) -> (B, c, H, W)"""
         scale, offset = self.film(code)[..., None, None].chunk(2, dim=1)  # (B, c, 1, 1) each
         inner = F.relu(self.first(maps) * (1 + scale) + offset)
-        return maps + self.gain * self.second(inner)
+        branch = self.second(inner)
+        return maps + (branch if self.gain is None else self.gain * branch)
+
+    def fold(self) -> None:
+        """Move the gain into the weights, for export."""
+        if self.gain is not None:
+            with torch.no_grad():
+                for parameter in self.second.parameters():
+                    parameter.mul_(self.gain)
+            self.gain = None
 
 
 class Decode(nn.Module):
