@@ -35,6 +35,10 @@ class Line:
     def __init__(self, model: nn.Module, stop_at: tuple[int, int] | None = None) -> None:
         self.model, self.stop_at = model, stop_at
 
+    def warm_up(self) -> None:
+        with torch.no_grad():  # twice would be seen in the result
+            self.model.weight += 0.5
+
     def steps(self) -> int:
         return STEPS
 

@@ -31,6 +31,7 @@ class GeneratorParams(OptimizerParams, key="generator"):
     speech_channels: PositiveInt = 128
     speech_dropout: float = Field(0.0, ge=0, lt=1)
     clip: int = Field(5, ge=1)  # consecutive frames in a sample; SyncNet needs as many as it sees
+    speech_steps: int = Field(1500, ge=0)  # in which speech alone learns the lips' shape, first
     losses: LossWeights = LossWeights()
     shift: int = Field(0, ge=0)  # pixels that a clip is moved by at most
     jitter: float = Field(0.0, ge=0, lt=1)  # brightness and contrast

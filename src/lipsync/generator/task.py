@@ -8,6 +8,7 @@ from torch import nn
 from lipsync.errors import LipsyncError
 from lipsync.faces.masks import paste_mask
 from lipsync.generator import losses as L
+from lipsync.generator.lips import LipShapes, teach_lips
 from lipsync.generator.model import Generator
 from lipsync.generator.params import GeneratorParams
 from lipsync.syncnet.model import SyncNet
@@ -20,7 +21,6 @@ NEAR = 3  # frames; speech closer than this is no negative of the sync loss
 NEGATIVES = 15  # other instants that the sync loss compares with
 VALIDATION_FRAMES = 96  # at most so many, evenly spaced
 PICTURE_FRAMES = 6  # columns of a sample picture
-SPEECH_BATCH = 128  # frames whose lips are guessed from speech in a step
 BATCH = 32  # frames painted at once where nothing is learned
 
 
@@ -66,12 +66,13 @@ class GeneratorTask:
         self.clips = max(1, params.batch_size // params.clip)
         self.samples_per_step = self.clips * params.clip
         seen = torch.from_numpy(np.flatnonzero(data.seen[: split.training_end]))
-        self.seen = seen.to(data.lips.device)  # frames whose lips were seen, not interpolated
-        shapes = data.lip_shapes[self.seen]
-        self.mean_shape = shapes.mean(0)
-        self.shape_unit = shapes.std(0).square().mean().sqrt().clamp_min(1e-4)  # lips may be still
+        self.lips = LipShapes(data, seen, params)
         mask = torch.from_numpy(paste_mask(data.size)).to(data.crops.device)
         self.paste = mask[None, None]  # (1, 1, S, S)
+
+    def warm_up(self) -> None:
+        """Teach what speech alone can tell."""
+        teach_lips(self.model, self.lips, self.params, self.compute, self.seed)
 
     def steps(self) -> int:
         """Steps in an epoch, which is about as many frames as the training part has."""
@@ -100,7 +101,8 @@ class GeneratorTask:
         if weights.temporal:
             terms["temporal"] = L.temporal_l1(painted, crops, self.paste, params.clip)
         if weights.lips:
-            terms["lips"] = self._lips(draw)
+            with self.compute.autocast():
+                terms["lips"] = self.lips.loss(self.model, draw)
         if weights.perceptual or weights.sync:
             terms |= self._expert(pasted, crops, starts, draw)
         total = sum(getattr(weights, name) * value for name, value in terms.items())
@@ -121,21 +123,6 @@ class GeneratorTask:
         both = augment.shift(torch.cat([crops, lips], 1), params.shift, params.clip, draw)
         crops, lips = both[:, :3], both[:, 3:]
         return augment.colour(crops, params.jitter, params.clip, draw), lips
-
-    def _lips(self, draw: torch.Generator) -> torch.Tensor:
-        """L1 between the lips that the speech of frames from everywhere tells, and their lips.
-
-        In units of the shape's own spread over the training part.
-        """
-        params = self.params
-        chosen = torch.randint(len(self.seen), (SPEECH_BATCH,), generator=draw)
-        frames = self.seen[chosen.to(self.seen.device)]
-        speech = self.data.windows(frames, params.past, params.future)
-        speech = augment.loudness(speech, params.gain, self.data.per_decibel, draw)
-        with self.compute.autocast():
-            guessed = self.model.lip_shapes(speech).float()
-        wanted = (self.data.lip_shapes[frames] - self.mean_shape) / self.shape_unit
-        return (guessed - wanted).abs().mean()
 
     def _expert(
         self,

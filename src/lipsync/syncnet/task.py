@@ -46,6 +46,9 @@ class SyncNetTask:
         self.training_end = split.training_end
         self.samples_per_step = min(params.batch_size, len(self.starts))
 
+    def warm_up(self) -> None:
+        """Nothing to prepare."""
+
     def steps(self) -> int:
         """Steps in an epoch."""
         return len(self.starts) // self.samples_per_step

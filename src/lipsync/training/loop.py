@@ -30,6 +30,9 @@ class Task(Protocol):
 
     samples_per_step: int  # frames or windows that a step consumes
 
+    def warm_up(self) -> None:
+        """Prepare the model before the first step of a training that starts anew."""
+
     def steps(self) -> int:
         """Steps in an epoch."""
 
@@ -65,6 +68,9 @@ def fit(
     print(f"{about}, {epochs} epochs", file=sys.stderr)
     if progress.epoch or progress.step:
         print(f"continues after epoch {progress.epoch}, step {progress.step}", file=sys.stderr)
+    else:
+        task.warm_up()
+        state.restart_average()
     with stop_requests() as stop, Display(task, epochs, progress.epoch, progress.step) as display:
         while progress.epoch < epochs:
             if out_of_patience(progress, state.params.patience):

@@ -87,6 +87,10 @@ class TrainingState:
             for average, buffer in zip(self.ema.buffers(), self.model.buffers(), strict=True):
                 average.copy_(buffer)
 
+    def restart_average(self) -> None:
+        """Let the moving average begin with the weights as they are."""
+        self.ema.load_state_dict(self.model.state_dict())
+
     def tensors(self) -> dict[str, torch.Tensor]:
         """Everything that is a tensor, by a flat name."""
         named = {f"model.{key}": value for key, value in self.model.state_dict().items()}
