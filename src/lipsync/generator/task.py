@@ -1,5 +1,7 @@
 """What train_generator trains, for ``lipsync.training.loop``."""
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import torch
@@ -22,6 +24,25 @@ NEGATIVES = 15  # other instants that the sync loss compares with
 VALIDATION_FRAMES = 96  # at most so many, evenly spaced
 PICTURE_FRAMES = 6  # columns of a sample picture
 BATCH = 32  # frames painted at once where nothing is learned
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a step looks at.
+
+    Attributes:
+        starts: (clips,) int64 first frames, on the CPU
+        crops: (B, 3, S, S) 0..1; B = clips * clip
+        mouth_weight: (B, 1, S, S) 1 around the lips
+        speech: (B, past + 1 + future, D)
+        draw: for what is random in the rest of the step
+    """
+
+    starts: torch.Tensor
+    crops: torch.Tensor
+    mouth_weight: torch.Tensor
+    speech: torch.Tensor
+    draw: torch.Generator
 
 
 class GeneratorTask:
@@ -80,49 +101,46 @@ class GeneratorTask:
 
     def losses(self, epoch: int, step: int) -> dict[str, torch.Tensor]:
         """All losses of one batch of clips, and their weighted sum."""
-        params, weights = self.params, self.params.losses
-        starts, draw = self._draw_starts(epoch, step)
-        frames = (starts[:, None] + torch.arange(params.clip)).flatten()  # (B,)
-        frames = frames.to(self.data.crops.device)
+        weights = self.params.losses
+        batch = self.fetch(epoch, step)
+        crops, draw = batch.crops, batch.draw
         torch.manual_seed(draw.initial_seed())  # dropout draws from the global generator
-        crops, mouth_weight = self._pictures(frames, draw)
-        speech = self.data.windows(frames, params.past, params.future)
-        speech = speech.unflatten(0, (-1, params.clip)).flatten(1, 2)  # one gain for a whole clip
-        speech = augment.loudness(speech, params.gain, self.data.per_decibel, draw)
-        speech = speech.reshape(len(frames), params.past + 1 + params.future, -1)
         with self.compute.autocast():
-            painted = self.model(crops, self.reference, speech)
+            painted = self.model(crops, self.reference, batch.speech)
         painted = painted.float()
         pasted = crops + self.paste * (painted - crops)
         terms = {
             "l1": L.weighted_l1(painted, crops, self.paste),
-            "mouth": L.weighted_l1(painted, crops, mouth_weight),
+            "mouth": L.weighted_l1(painted, crops, batch.mouth_weight),
         }
         if weights.temporal:
-            terms["temporal"] = L.temporal_l1(painted, crops, self.paste, params.clip)
+            terms["temporal"] = L.temporal_l1(painted, crops, self.paste, self.params.clip)
         if weights.lips:
             with self.compute.autocast():
                 terms["lips"] = self.lips.loss(self.model, draw)
         if weights.perceptual or weights.sync:
-            terms |= self._expert(pasted, crops, starts, draw)
+            terms |= self._expert(pasted, crops, batch.starts, draw)
         total = sum(getattr(weights, name) * value for name, value in terms.items())
         return {"loss": torch.as_tensor(total), **terms}
 
-    def _draw_starts(self, epoch: int, step: int) -> tuple[torch.Tensor, torch.Generator]:
+    def fetch(self, epoch: int, step: int) -> Batch:
+        """The clips of a step, augmented; whole clips alike."""
+        params, data = self.params, self.data
         order = torch.randperm(len(self.starts), generator=step_generator(self.seed, epoch))
         chosen = order[step * self.clips : (step + 1) * self.clips]
-        return torch.from_numpy(self.starts)[chosen], step_generator(self.seed, epoch, step + 1)
-
-    def _pictures(
-        self, frames: torch.Tensor, draw: torch.Generator
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Augmented crops (B, 3, S, S) 0..1 and the lips' weight (B, 1, S, S)."""
-        params = self.params
-        crops = to_unit(self.data.crops[frames])
-        lips = L.box_weight(self.data.mouth[frames], self.data.size)
+        starts = torch.from_numpy(self.starts)[chosen]
+        draw = step_generator(self.seed, epoch, step + 1)
+        frames = (starts[:, None] + torch.arange(params.clip)).flatten().to(data.crops.device)
+        crops = to_unit(data.crops[frames])
+        lips = L.box_weight(data.mouth[frames], data.size)
         both = augment.shift(torch.cat([crops, lips], 1), params.shift, params.clip, draw)
         crops, lips = both[:, :3], both[:, 3:]
-        return augment.colour(crops, params.jitter, params.clip, draw), lips
+        crops = augment.colour(crops, params.jitter, params.clip, draw)
+        speech = data.windows(frames, params.past, params.future)
+        speech = speech.unflatten(0, (-1, params.clip)).flatten(1, 2)  # one gain for a whole clip
+        speech = augment.loudness(speech, params.gain, data.per_decibel, draw)
+        speech = speech.reshape(len(frames), params.past + 1 + params.future, -1)
+        return Batch(starts, crops, lips, speech, draw)
 
     def _expert(
         self,
