@@ -18,6 +18,7 @@ STAGES = [
     "extract_frames",
     "detect_landmarks",
     "crop_faces",
+    "align_audio",
     "extract_audio_features",
     "train_syncnet",
     "train_generator",

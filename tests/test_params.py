@@ -160,5 +160,25 @@ def test_what_is_shared_cannot_be_overridden(write, section, key):
     assert f"people.alice.{section}.{key}: is the same for everybody" in refused(path)
 
 
-def test_folders_that_are_taken_are_no_names(write):
-    assert "people.speech: the name is taken" in refused(write(people={"speech": {"video": "a"}}))
+@pytest.mark.parametrize("name", ["face", "pretrained", "speech", "videos"])
+def test_folders_that_are_taken_are_no_names(write, name):
+    assert f"people.{name}: the name is taken" in refused(write(people={name: {"video": "a"}}))
+
+
+@pytest.mark.parametrize(
+    ("written", "offset"),
+    [(None, 0), (0, 0), (-120, -120), ("80", 80), ("8e1", 80), ("auto", "auto")],
+)
+def test_an_audio_offset_is_milliseconds_or_auto(write, written, offset):
+    entry = {"video": "a.mp4"} | ({} if written is None else {"audio_offset": written})
+    alice = load_params(write(people={"alice": entry})).for_person("alice")
+    assert alice.audio_offset == offset
+
+
+@pytest.mark.parametrize("written", ["late", 1001, -1000.5, True, None, [1], ".nan"])
+def test_another_audio_offset_is_refused(write, written):
+    message = refused(write(people={"alice": {"video": "a.mp4", "audio_offset": written}}))
+    assert (
+        "people.alice.audio_offset: should be auto, or milliseconds from -1000 to 1000" in message
+    )
+    assert repr(written) in message

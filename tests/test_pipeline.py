@@ -27,7 +27,7 @@ def test_every_person_has_one_number_of_frames(project):
         "landmarks": len(np.load(data / "landmarks.npz")["points"]),
         "faces": len(np.load(data / "faces.npz")["crops"]),
         "speech": len(np.load(data / "speech.npz")["rows"]),
-        "sound": len(read_audio(data / "audio.wav")) // 640,
+        "sound": len(read_audio(data / "speech.wav")) // 640,
     }
     assert set(counts.values()) == {frames}
 
@@ -99,7 +99,7 @@ def test_changed_code_starts_anew(project):
 def test_another_crop_size_reruns_from_crop_faces(project):
     change_params(project, lambda values: values["crop"].update(size=96))
     output = must(project, "dvc", "repro", "train_generator@sample")
-    assert ran(output) == ["crop_faces", "train_syncnet", "train_generator"]
+    assert ran(output) == ["crop_faces", "align_audio", "train_syncnet", "train_generator"]
     assert "continues" not in output
 
 

@@ -12,10 +12,11 @@ YAML that reads back as a string). Every error is one line that names the key an
 """
 
 import importlib
+import math
 import pkgutil
 import re
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, Literal, TypeVar, cast
 
 import pydantic
 import yaml
@@ -24,7 +25,8 @@ import lipsync
 from lipsync.errors import LipsyncError
 
 PERSON_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-RESERVED_NAMES = {"face", "videos", "speech"}  # folders beside those of people
+MAX_AUDIO_OFFSET = 1000  # milliseconds, either way
+RESERVED_NAMES = {"face", "pretrained", "videos", "speech"}  # folders beside those of people
 
 
 class Section(pydantic.BaseModel):
@@ -68,11 +70,23 @@ def sections() -> dict[str, type[Section] | type[Scalar]]:
 
 
 class PersonParams:
-    """The sections as they hold for one person. Index with the section's class."""
+    """The sections as they hold for one person. Index with the section's class.
 
-    def __init__(self, person: str, video: Path, values: dict[str, Any], source: str) -> None:
+    Attributes:
+        audio_offset: milliseconds by which the sound is delayed against the picture, or "auto"
+    """
+
+    def __init__(
+        self,
+        person: str,
+        video: Path,
+        audio_offset: float | Literal["auto"],
+        values: dict[str, Any],
+        source: str,
+    ) -> None:
         self.person = person
         self.video = video
+        self.audio_offset = audio_offset
         self._sections = {
             key: _validate(cls, values, key, source) for key, cls in sections().items()
         }
@@ -108,7 +122,8 @@ class Params:
                 raise LipsyncError(f"{source}: {where}: the name is taken; choose another")
             if not isinstance(entry, dict) or not isinstance(entry.get("video"), str):
                 raise LipsyncError(f"{source}: {where}.video: missing; give the path of a video")
-            _refuse_unknown(entry, {"video", *sections()}, source, prefix=f"{where}.")
+            legal = {"video", "audio_offset", *sections()}
+            _refuse_unknown(entry, legal, source, prefix=f"{where}.")
         self.people: list[str] = list(people)
 
     def for_person(self, person: str) -> PersonParams:
@@ -120,6 +135,7 @@ class Params:
             )
         entry = dict(self._values["people"][person])
         video = Path(entry.pop("video"))
+        offset = _audio_offset(entry.pop("audio_offset", 0), person, self._source)
         values = {**self._values}
         for key, override in entry.items():
             shared = sections()[key].shared_keys & override.keys() if _is_map(override) else ()
@@ -129,7 +145,7 @@ class Params:
                     f"set {key}.{name}"
                 )
             values[key] = _merge(values.get(key), override)
-        return PersonParams(person, video, values, self._source)
+        return PersonParams(person, video, offset, values, self._source)
 
 
 def load_params(path: str | Path) -> Params:
@@ -152,6 +168,22 @@ def load_params(path: str | Path) -> Params:
     for person in params.people:
         params.for_person(person)
     return params
+
+
+def _audio_offset(value: Any, person: str, source: str) -> float | Literal["auto"]:
+    if value == "auto":
+        return "auto"
+    try:
+        offset = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        offset = math.nan
+    if not abs(offset) <= MAX_AUDIO_OFFSET:
+        raise LipsyncError(
+            f"{source}: people.{person}.audio_offset: should be auto, or milliseconds from "
+            f"-{MAX_AUDIO_OFFSET} to {MAX_AUDIO_OFFSET} by which the sound is delayed "
+            f"(found {value!r})"
+        )
+    return offset
 
 
 def _is_map(value: Any) -> bool:

@@ -1,0 +1,1 @@
+"""Do sound and picture of the recording itself agree in time?"""
