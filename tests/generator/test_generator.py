@@ -7,7 +7,8 @@ import torch
 from lipsync.errors import LipsyncError
 from lipsync.faces.masks import paste_mask, visible_mask
 from lipsync.generator import losses as L
-from lipsync.generator.model import Generator
+from lipsync.generator.lips import LipShapes, teach_lips
+from lipsync.generator.model import Generator, warp
 from lipsync.generator.params import GeneratorParams
 from lipsync.generator.reference import choose_reference
 from lipsync.generator.task import GeneratorTask, paint
@@ -64,6 +65,55 @@ def test_one_reference_serves_a_batch():
     together = model(crop, reference, speech)
     alone = model(crop[1:2], reference, speech[1:2])
     assert torch.allclose(together[1:2], alone, atol=1e-4)
+
+
+def test_above_the_pasted_part_the_reference_passes_unchanged():
+    for size in (64, 160, 320):
+        model = generator(size)
+        reference = torch.rand(1, 3, size, size)
+        face = model(torch.rand(2, 3, size, size), reference, torch.rand(2, 11, 8))
+        assert torch.equal(
+            face[:, :, : model.top], reference[:, :, : model.top].expand(2, 3, -1, -1)
+        )
+        assert not torch.equal(face[0, :, model.top], reference[0, :, model.top])
+        assert (paste_mask(size)[: model.top] == 0).all()
+        assert (visible_mask(size)[model.band :] == 0).all()
+
+
+def test_a_flow_fetches_from_where_it_points_and_repeats_the_edge():
+    picture = torch.rand(1, 3, 32, 32)
+    flow = torch.zeros(1, 2, 6, 8)
+    assert torch.allclose(warp(picture, flow, top=8), picture[:, :, 8:], atol=1e-5)
+    flow[:, 1] = 4 * 4 * 2 / 32  # four pixels further down, in quarters of 16 pixels
+    moved = warp(picture, flow, top=8)
+    assert torch.allclose(moved[:, :, :20], picture[:, :, 12:], atol=1e-5)
+    assert torch.allclose(moved[:, :, 20:], picture[:, :, 31:].expand(-1, -1, 4, -1), atol=1e-5)
+
+
+def test_folded_it_paints_the_same():
+    model = generator()
+    inputs = torch.rand(2, 3, 64, 64), torch.rand(1, 3, 64, 64), torch.rand(2, 11, 8)
+    folded = model.folded()
+    assert torch.allclose(model(*inputs), folded(*inputs), atol=1e-5)
+    assert not [name for name, _ in folded.named_parameters() if "gain" in name]
+
+
+def test_the_speech_code_learns_lips_from_sound_alone():
+    data = tiny_person()
+    split = split_frames(data.frames, data.fps, SplitParams(validation=0.25, gap=0.4))
+    held_out = torch.from_numpy(split.validation)
+    wanted = data.lip_shapes[held_out].norm(dim=1).numpy()  # open lips are far from their middle
+    torch.manual_seed(0)
+    model = Generator(64, 8, **PARAMS.architecture())
+    model.speech.standardize.fit(data.rows(split.training))
+    painting = {k: v.clone() for k, v in model.state_dict().items() if k.startswith("decoder")}
+    params = PARAMS.model_copy(update={"speech_steps": 300})
+    teach_lips(model, LipShapes(data, torch.from_numpy(split.training), params), params, CPU, 1)
+    with torch.no_grad():
+        guessed = model.lip_shapes(data.windows(held_out, params.past, params.future))
+    heights = guessed[:, 1::2].amax(1) - guessed[:, 1::2].amin(1)
+    assert np.corrcoef(heights.numpy(), wanted)[0, 1] > 0.95
+    assert all(torch.equal(model.state_dict()[name], value) for name, value in painting.items())
 
 
 def test_weighted_l1_counts_only_what_is_weighted():
