@@ -102,7 +102,7 @@ def test_the_speech_code_learns_lips_from_sound_alone():
     data = tiny_person()
     split = split_frames(data.frames, data.fps, SplitParams(validation=0.25, gap=0.4))
     held_out = torch.from_numpy(split.validation)
-    wanted = data.lip_shapes[held_out].norm(dim=1).numpy()  # open lips are far from their middle
+    lowest = 2 * 10 + 1  # y of the point at a quarter turn
     torch.manual_seed(0)
     model = Generator(64, 8, **PARAMS.architecture())
     model.speech.standardize.fit(data.rows(split.training))
@@ -111,8 +111,8 @@ def test_the_speech_code_learns_lips_from_sound_alone():
     teach_lips(model, LipShapes(data, torch.from_numpy(split.training), params), params, CPU, 1)
     with torch.no_grad():
         guessed = model.lip_shapes(data.windows(held_out, params.past, params.future))
-    heights = guessed[:, 1::2].amax(1) - guessed[:, 1::2].amin(1)
-    assert np.corrcoef(heights.numpy(), wanted)[0, 1] > 0.95
+    real = data.lip_shapes[held_out][:, lowest].numpy()
+    assert np.corrcoef(guessed[:, lowest].numpy(), real)[0, 1] > 0.95
     assert all(torch.equal(model.state_dict()[name], value) for name, value in painting.items())
 
 
