@@ -16,6 +16,7 @@ from lipsync.params import PersonParams
 from lipsync.rendering.avatar import AvatarInfo, load_avatar, read_geometry
 from lipsync.speech.encoder import create_encoder
 from lipsync.speech.params import SpeechParams
+from lipsync.speech.weights import heard_weights
 from lipsync.stage import stage
 
 NOTICE = (
@@ -38,7 +39,7 @@ def export(params: PersonParams) -> None:
             raise LipsyncError(
                 f"{film_path}: {len(film)} pictures, but boxes of {len(boxes)}; run `dvc repro`"
             )
-        encoder = create_encoder(speech, film.fps)
+        encoder = create_encoder(speech, film.fps, heard_weights(data / "speech.npz"))
         crops, windows = sample_inputs(generator, film, boxes, encoder)
         info = AvatarInfo(
             person=params.person,
@@ -50,6 +51,7 @@ def export(params: PersonParams) -> None:
             crop_size=reference.shape[0],
             speech=speech,
             speech_dimension=encoder.dimension,
+            speech_weights_sha256=encoder.weights_sha256,
             past=generator.past,
             future=generator.future,
             opset=chosen.opset,

@@ -91,6 +91,18 @@ def test_every_stage_of_a_person_follows_that_persons_overrides():
             assert "people.${key}" in stage["do"]["params"], name
 
 
+def test_stages_that_listen_follow_the_encoders_weights(root):
+    """The speech encoder may be a network, whose weights lie in a folder of their own."""
+    listening = {
+        name
+        for name in STAGES
+        if "lipsync.speech.encoder" in reached(root, root / "stages" / f"{name}.py")
+    }
+    assert listening == {"extract_audio_features", "export", "render_sample"}
+    named = {name for name in STAGES if "models/pretrained/speech" in entry(name)["deps"]}
+    assert named == listening
+
+
 def test_rendering_imports_nothing_that_trains(root):
     reach = reached(root, root / "src/lipsync/rendering/render.py")
     forbidden = ("lipsync.training", "lipsync.generator", "lipsync.syncnet", "lipsync.export")

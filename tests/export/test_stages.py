@@ -38,6 +38,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
             writer.write(np.full((96, 128, 3), 100 + 5 * number, np.uint8))
     boxes = np.array([[20.5, 10.25, 90.5, 80.25]] * FRAMES, np.float32)
     np.savez(data / "faces.npz", boxes=boxes, valid=np.ones(FRAMES, bool))
+    np.savez(data / "speech.npz", weights_sha256="")
     torch.manual_seed(0)
     model = Generator(SIZE, DIMENSION, 2, 1, channels=(8, 12), speech_channels=8)
     reference = draw.integers(0, 256, (SIZE, SIZE, 3), np.uint8)

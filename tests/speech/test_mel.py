@@ -8,6 +8,7 @@ from lipsync.speech import mel
 from lipsync.speech.encoder import create_encoder
 from lipsync.speech.mel import BANDS, COLUMNS, MelEncoder
 from lipsync.speech.params import SpeechParams
+from lipsync.speech.segments import excerpt
 
 NTSC = Fraction(30_000, 1001)
 
@@ -70,21 +71,19 @@ def test_an_hour_does_not_drift(fps):
     """A click in the middle of the last frames of an hour, by exact arithmetic."""
     encoder = MelEncoder(fps)
     frames = int(3600 * Fraction(fps).limit_denominator(10_000))
-    last = COLUMNS * (frames - 1) + np.arange(COLUMNS)
-    windows = encoder._gather(np.zeros(0, np.float32), last)
-    assert windows.shape == (COLUMNS, mel.WINDOW)
     samples = np.zeros(sample_count(frames, fps, 16_000), np.float32)
     samples[round(frame_time(frames - 1, fps) * 16_000)] = 1
-    heard = encoder._gather(samples, last)
+    heard = encoder._windows(excerpt(samples, *encoder.span(frames - 1, 1)), frames - 1, 1)
+    assert heard.shape == (COLUMNS, mel.WINDOW)
     positions = heard.argmax(axis=1)  # of the click within each window
     assert (heard.max(axis=1) == 1).tolist()[1:3] == [True, True]
     assert abs((positions[1] + positions[2]) / 2 - mel.WINDOW / 2) <= 1
 
 
-def test_blocks_make_no_difference(monkeypatch, encoder):
+def test_the_grid_makes_no_difference(monkeypatch, encoder):
     samples = speechlike(4)
     whole = encoder.encode(samples, 100)
-    monkeypatch.setattr(mel, "BLOCK", 7)
+    monkeypatch.setattr(encoder, "segment", 7)
     assert np.allclose(encoder.encode(samples, 100), whole, atol=1e-5)
 
 

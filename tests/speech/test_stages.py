@@ -1,5 +1,6 @@
 """extract_frames and extract_audio_features as DVC runs them: scripts in the project's folder."""
 
+import shutil
 import subprocess
 import sys
 import wave
@@ -10,7 +11,12 @@ import numpy as np
 import pytest
 import yaml
 
+from lipsync.media.audio import read_audio, write_wav
 from lipsync.media.video import FrameReader, VideoWriter
+from lipsync.speech.encoder import create_encoder
+from lipsync.speech.params import SpeechParams
+from lipsync.speech.weights import heard_weights
+from tests.speech.checkpoints import write_wenet
 
 
 @pytest.fixture
@@ -33,10 +39,12 @@ def run(root: Path, project: Path, stage: str, person: str) -> subprocess.Comple
 
 
 def test_one_number_of_frames_for_all(root, project):
+    data = project / "data" / "tiny"
     for stage in ("extract_frames", "extract_audio_features"):
         done = run(root, project, stage, "tiny")
         assert (done.returncode, done.stderr) == (0, "")
-    data = project / "data" / "tiny"
+        if stage == "extract_frames":  # align_audio would need a face
+            shutil.copy(data / "audio.wav", data / "speech.wav")
     with FrameReader(data / "frames.mp4") as reader:
         assert reader.fps == 25
         frames = len(reader)
@@ -47,9 +55,35 @@ def test_one_number_of_frames_for_all(root, project):
     with np.load(data / "speech.npz") as speech:
         assert speech["rows"].shape == (frames, 320)
         assert not speech["silence"].any()
+        assert str(speech["weights_sha256"]) == ""
         assert speech["rows"][:99].min() > 0.3  # noise to the end of the sound, nothing but
         assert speech["rows"].dtype == speech["silence"].dtype == np.float32
-    assert sorted(path.name for path in data.iterdir()) == ["audio.wav", "frames.mp4", "speech.npz"]
+    made = {"audio.wav", "frames.mp4", "speech.npz", "speech.wav"}
+    assert {path.name for path in data.iterdir()} == made
+
+
+def test_rows_are_those_that_rendering_hears(root, project):
+    """Of a network too: the same rows for the recording's sound, and which weights made them."""
+    weights = write_wenet(project / "w.onnx")
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    params["speech"] = {"encoder": "wenet", "weights": "w.onnx"}
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    draw, data = np.random.default_rng(0), project / "data" / "tiny"
+    write_wav(data / "speech.wav", draw.uniform(-0.5, 0.5, 16_000 * 12).astype(np.float32))
+    done = run(root, project, "extract_audio_features", "tiny")
+    assert (done.returncode, done.stderr) == (0, "")
+    encoder = create_encoder(SpeechParams(encoder="wenet", weights=str(weights)), 25)
+    with np.load(data / "speech.npz") as speech:
+        rows = encoder.encode(read_audio(data / "speech.wav"), 300)
+        assert np.array_equal(speech["rows"], rows)
+        assert np.array_equal(speech["silence"], encoder.silence)
+        assert speech["per_decibel"] == 0
+    assert heard_weights(data / "speech.npz") == encoder.weights_sha256
+
+    weights.unlink()
+    done = run(root, project, "extract_audio_features", "tiny")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith("extract_audio_features@tiny: w.onnx: missing; for speech.")
 
 
 def test_a_missing_video_is_one_line(root, project):

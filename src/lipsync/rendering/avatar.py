@@ -41,6 +41,7 @@ class AvatarInfo(pydantic.BaseModel):
     crop_size: pydantic.PositiveInt  # S, pixels
     speech: SpeechParams
     speech_dimension: pydantic.PositiveInt  # D
+    speech_weights_sha256: str = ""  # of the encoder's weights; they are not part of the avatar
     past: pydantic.NonNegativeInt  # speech rows before the frame
     future: pydantic.NonNegativeInt  # and after it
     opset: pydantic.PositiveInt

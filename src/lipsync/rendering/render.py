@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from lipsync.errors import LipsyncError
-from lipsync.media.audio import SAMPLE_RATE, read_audio
+from lipsync.media.audio import SAMPLE_RATE, audio_blocks, read_audio
 from lipsync.media.clock import frame_count
 from lipsync.media.container import audio_stream, open_input
 from lipsync.media.label import synthetic_tags
@@ -38,8 +38,9 @@ def render(
 
     preset, crf: of x264. start: frame of the film to begin with. Returns the number of pictures.
 
-    Raises LipsyncError if the sound is missing, unreadable or shorter than one picture, or the
-    avatar's film is damaged; ``output`` is then left as it was.
+    Raises LipsyncError if the sound is missing, unreadable or shorter than one picture, the
+    avatar's film is damaged, or the weights of its speech encoder are missing or others;
+    ``output`` is then left as it was.
     """
     info = avatar.info
     rate = _sound_rate(speech)
@@ -50,9 +51,8 @@ def render(
             f"{speech}: {len(sound) / rate:.3f} s of sound is less than one picture; "
             "give a file with speech in it"
         )
-    encoder = create_encoder(info.speech, info.fps)
-    heard = sound if rate == SAMPLE_RATE else read_audio(speech, SAMPLE_RATE)
-    rows = encoder.encode(heard, count)
+    encoder = create_encoder(info.speech, info.fps, info.speech_weights_sha256)
+    rows = encoder.encode(sound if rate == SAMPLE_RATE else audio_blocks(speech), count)
     plan = ping_pong(info.frames, count, start)
 
     with VideoWriter(

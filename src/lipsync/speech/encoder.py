@@ -1,17 +1,29 @@
 """What a speech encoder is, and which there are.
 
 An encoder turns 16 kHz sound into one row per video frame, row i centred on (i + 0.5) / fps. It has
-no memory of an utterance (no normalisation over it), so a row depends on the sound around its
-frame alone and training, offline and live rendering see the same numbers. To add one: write a class
-with these members, name it in `SpeechParams.encoder` and in `create_encoder`.
+no memory of an utterance (no normalisation over it): a row depends on the sound around its frame
+alone, at most on that of its segment (`segments`), so training and rendering see the same numbers.
+To add one: write a class with these members, name it in `SpeechParams.encoder` and in
+`create_encoder`.
 """
 
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Protocol
 
 import numpy as np
 
+from lipsync.errors import LipsyncError
 from lipsync.speech.params import SpeechParams
+from lipsync.speech.weights import weights_path
+
+# What else is installed for a package that an encoder needs
+REMEDIES = {
+    "torch": "uv pip install torch",
+    "transformers": 'uv pip install -e ".[hubert]"',
+    "huggingface_hub": 'uv pip install -e ".[hubert]"',
+    "onnxruntime": "uv pip install onnxruntime",
+}
 
 
 class SpeechEncoder(Protocol):
@@ -29,13 +41,65 @@ class SpeechEncoder(Protocol):
     def per_decibel(self) -> float:
         """What 1 dB more sound adds to a feature above silence; 0 where features know no level."""
 
-    def encode(self, samples: np.ndarray, frames: int) -> np.ndarray:
-        """(n,) float32 -1..1 at 16 kHz -> (frames, D) float32."""
+    @property
+    def weights_sha256(self) -> str:
+        """Of the content of the weights, hexadecimal; empty where the encoder has none."""
+
+    def encode(self, samples: np.ndarray | Iterable[np.ndarray], frames: int) -> np.ndarray:
+        """(n,) float32 -1..1 at 16 kHz, or blocks of it -> (frames, D) float32."""
+
+    def stream(
+        self, blocks: Iterable[np.ndarray], frames: int | None = None
+    ) -> Iterator[np.ndarray]:
+        """The same bits in blocks (B, D), in memory that does not grow with the length.
+
+        ``frames`` is the number of rows in all; None gives as many as the sound lasts.
+        """
 
 
-def create_encoder(params: SpeechParams, fps: float | Fraction) -> SpeechEncoder:
-    """The encoder that ``params`` names, for video of ``fps`` pictures per second."""
-    from lipsync.speech.mel import MelEncoder
+def create_encoder(
+    params: SpeechParams, fps: float | Fraction, weights_sha256: str | None = None
+) -> SpeechEncoder:
+    """The encoder that ``params`` names, for video of ``fps`` pictures per second.
 
-    encoders = {"mel": MelEncoder}
-    return encoders[params.encoder](fps)
+    weights_sha256: of the weights that the caller's models were trained with; None takes any.
+
+    Raises LipsyncError if a package or the weights are missing, damaged, or not the wanted ones.
+    """
+    try:
+        encoder = _create(params, fps)
+    except ModuleNotFoundError as error:
+        if error.name not in REMEDIES:
+            raise
+        raise LipsyncError(
+            f"speech.encoder {params.encoder}: needs {error.name}, which is not installed; "
+            f"run `{REMEDIES[error.name]}`"
+        ) from None
+    if weights_sha256 is not None and encoder.weights_sha256 != weights_sha256:
+        raise LipsyncError(
+            f"{weights_path(params)}: other weights of speech.encoder {params.encoder} (SHA-256 "
+            f"{encoder.weights_sha256[:12]}...) than the model was trained with "
+            f"({weights_sha256[:12]}...); put those there, or run `dvc repro`"
+        )
+    return encoder
+
+
+def _create(params: SpeechParams, fps: float | Fraction) -> SpeechEncoder:
+    # Each is imported where it is wanted: only mel needs neither torch nor ONNX Runtime.
+    match params.encoder:
+        case "mel":
+            from lipsync.speech.mel import MelEncoder
+
+            return MelEncoder(fps)
+        case "ave":
+            from lipsync.speech.ave import AveEncoder
+
+            return AveEncoder(fps, params)
+        case "hubert":
+            from lipsync.speech.hubert import HubertEncoder
+
+            return HubertEncoder(fps, params)
+        case "wenet":
+            from lipsync.speech.wenet import WenetEncoder
+
+            return WenetEncoder(fps, params)

@@ -8,4 +8,7 @@ from lipsync.params import Section
 class SpeechParams(Section, key="speech"):
     """What the models hear."""
 
-    encoder: Literal["mel"] = "mel"  # log-mel spectrogram, nothing to download
+    # mel: log-mel spectrogram, nothing to download; ave, hubert, wenet: pretrained networks
+    encoder: Literal["mel", "ave", "hubert", "wenet"] = "mel"
+    # of a pretrained network: a file, for hubert a folder or a hub id; None: the default place
+    weights: str | None = None
