@@ -116,3 +116,10 @@ def test_another_encoder_or_another_film_than_trained_on(
     save_generator(other / "models" / "alice" / "generator.safetensors", model, reference)
     done = run(other, "export")
     assert "rows of 320, but the generator was trained on 12" in done.stderr
+
+    np.savez(other / "data" / "alice" / "speech.npz", weights_sha256="ab" * 32)
+    done = run(other, "export")
+    assert "speech.encoder mel: its weights are none, the model was trained with ab" in done.stderr
+    (other / "data" / "alice" / "speech.npz").unlink()
+    done = run(other, "export")
+    assert "speech.npz: no such file; run `dvc repro`" in done.stderr

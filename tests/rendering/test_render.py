@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from lipsync.errors import LipsyncError
+from lipsync.export.avatar import write_avatar
 from lipsync.media.audio import read_audio, write_wav
 from lipsync.media.clock import frame_count
 from lipsync.media.video import VideoWriter, read_frames
-from lipsync.rendering.avatar import Avatar
+from lipsync.rendering.avatar import Avatar, load_avatar
 from lipsync.rendering.plan import ping_pong
 from lipsync.rendering.render import render
+from lipsync.speech.params import SpeechParams
+from tests.speech.checkpoints import write_wenet
 from tests.tiny_avatar import FPS, FRAMES, HEIGHT, WIDTH
 
 QUICK = {"preset": "ultrafast", "crf": 12}
@@ -53,6 +56,25 @@ def test_as_many_pictures_and_samples_as_the_sound_has(
     if samples > 10000:  # AAC needs some blocks to settle
         assert np.corrcoef(sound, heard)[0, 1] > 0.99
         assert np.corrcoef(sound[-500:], heard[-500:])[0, 1] > 0.9
+
+
+def test_an_avatar_speaks_through_its_own_weights_alone(
+    folder: Path, avatar: Avatar, tmp_path: Path
+):
+    """They are no part of the avatar; it knows which they were."""
+    weights = write_wenet(tmp_path / "w.onnx")
+    write_wav(tmp_path / "speech.wav", speech(16000, 16000))
+    params = SpeechParams(encoder="wenet", weights=str(weights))
+    info = avatar.info.model_copy(update={"speech": params, "speech_weights_sha256": "ab" * 32})
+    boxes, valid, network = avatar.boxes, avatar.valid, (folder / "generator.onnx").read_bytes()
+    write_avatar(tmp_path / "avatar", info, network, avatar.film, boxes, valid)
+    other = load_avatar(tmp_path / "avatar")
+    with pytest.raises(LipsyncError, match=r"w\.onnx with SHA-256 .* trained with abababababab\."):
+        render(other, tmp_path / "speech.wav", tmp_path / "out.mp4", **QUICK)
+    weights.unlink()
+    with pytest.raises(LipsyncError, match=r"w\.onnx: missing; .* download encoder\.onnx"):
+        render(other, tmp_path / "speech.wav", tmp_path / "out.mp4", **QUICK)
+    assert not (tmp_path / "out.mp4").exists()
 
 
 def test_sound_that_aac_cannot_hold_keeps_its_length(avatar: Avatar, tmp_path: Path):

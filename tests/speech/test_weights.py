@@ -70,8 +70,12 @@ def test_other_weights_than_the_models_are_refused(kind: str, weights: Weights):
     assert len(sha) == 64
     assert create_encoder(params, 25, sha).weights_sha256 == sha
     message = refusal(kind, path, "0" * 64)
-    assert message.startswith(f"{path}: other weights of speech.encoder {kind} (SHA-256 {sha[:12]}")
-    assert "(000000000000...)" in message
+    assert message == (
+        f"speech.encoder {kind}: its weights are {path} with SHA-256 {sha[:12]}..., the model was "
+        "trained with 000000000000...; put those there, or run `dvc repro`"
+    )
+    assert "the model was trained with none; " in refusal(kind, path, "")
+    assert "its weights are none, the model was trained with " in refusal("mel", None, sha)
 
 
 def test_every_byte_of_the_weights_counts(tmp_path: Path):

@@ -76,12 +76,17 @@ def create_encoder(
             f"run `{REMEDIES[error.name]}`"
         ) from None
     if weights_sha256 is not None and encoder.weights_sha256 != weights_sha256:
+        found = f"{weights_path(params)} with SHA-256 " if encoder.weights_sha256 else ""
         raise LipsyncError(
-            f"{weights_path(params)}: other weights of speech.encoder {params.encoder} (SHA-256 "
-            f"{encoder.weights_sha256[:12]}...) than the model was trained with "
-            f"({weights_sha256[:12]}...); put those there, or run `dvc repro`"
+            f"speech.encoder {params.encoder}: its weights are {found}"
+            f"{_short(encoder.weights_sha256)}, the model was trained with "
+            f"{_short(weights_sha256)}; put those there, or run `dvc repro`"
         )
     return encoder
+
+
+def _short(sha256: str) -> str:
+    return f"{sha256[:12]}..." if sha256 else "none"
 
 
 def _create(params: SpeechParams, fps: float | Fraction) -> SpeechEncoder:
