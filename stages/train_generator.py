@@ -1,5 +1,6 @@
 """Train the face generator of one person."""
 
+import sys
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from lipsync.generator.task import GeneratorTask
 from lipsync.generator.weights import save_generator
 from lipsync.params import PersonParams
 from lipsync.stage import stage
-from lipsync.syncnet.weights import load_syncnet
+from lipsync.syncnet.weights import load_syncnet, load_trust
 from lipsync.training.data import to_unit
 from lipsync.training.params import Epochs
 from lipsync.training.session import open_session
@@ -24,6 +25,14 @@ def train_generator(params: PersonParams) -> None:
     session = open_session("train_generator", params)
     data, device = session.data, session.compute.device
     syncnet = load_syncnet(models / "syncnet.safetensors").to(device)
+    trust = load_trust(models / "syncnet.safetensors")
+    if chosen.losses.sync and not trust.better_than_chance:
+        chosen = chosen.without_sync()
+        print(
+            f"warning: generator.losses.sync is switched off: {models / 'syncnet.safetensors'} "
+            f"{trust}; its opinion may be chance",
+            file=sys.stderr,
+        )
     training = slice(0, session.split.training_end)
     number = choose_reference(data.crops[training], data.seen[training], data.mouth[training])
     reference = data.crops[number : number + 1]  # (1, 3, S, S)
@@ -43,7 +52,7 @@ def train_generator(params: PersonParams) -> None:
     state = session.train(model, task, chosen, params[Epochs].root)
     picture = reference[0].permute(1, 2, 0).cpu().numpy()  # (S, S, 3)
     save_generator(models / "generator.safetensors", state.ema, picture)
-    session.write(state)
+    session.write(state, {"sync_weight": chosen.losses.sync})
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pytest
 from lipsync.media.audio import read_audio
 from lipsync.media.label import DIGITAL_SOURCE_TYPE
 from lipsync.media.video import probe, read_frames
+from lipsync.syncnet.trust import CHANCE
 from tests.project import SECONDS, change_params, must, ran, results, shell
 
 
@@ -56,6 +57,18 @@ def test_the_summary_names_the_results(project):
     assert shown.returncode == 0, shown.stderr
     assert "data/sample/render.mp4" in shown.stdout
     assert "mouth follows the voice" in shown.stdout
+
+
+def test_a_syncnet_at_chance_is_not_listened_to(project):
+    """One epoch on four seconds cannot teach it; the generator is told by the model's own file."""
+    syncnet, generator = (
+        json.loads((project / f"metrics/sample/{network}/metrics.json").read_text())
+        for network in ("syncnet", "generator")
+    )
+    assert syncnet["top1_low"] <= CHANCE
+    assert generator["sync_weight"] == 0
+    output = must(project, "dvc", "repro", "-f", "-s", "train_generator@sample")
+    assert "generator.losses.sync is switched off" in output
 
 
 def test_an_untouched_tree_reruns_nothing(project):

@@ -94,11 +94,19 @@ def summarise(cosines: np.ndarray, starts: np.ndarray, average: int) -> SyncScor
 
 def average_windows(cosines: np.ndarray, starts: np.ndarray, average: int) -> np.ndarray:
     """Mean of each ``average`` consecutive windows: (W, 31) -> (W', 31)."""
-    if len(cosines) < average:
-        return cosines.mean(0, keepdims=True)
-    consecutive = starts[average - 1 :] - starts[: len(starts) - average + 1] == average - 1
-    pooled = np.lib.stride_tricks.sliding_window_view(cosines, average, axis=0).mean(-1)
-    return pooled[consecutive]
+    return pool_windows(cosines, starts, average)[0]
+
+
+def pool_windows(
+    cosines: np.ndarray, starts: np.ndarray, average: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """As ``average_windows``, and the start of the first window of each mean, (W',)."""
+    if len(cosines) >= average:
+        consecutive = starts[average - 1 :] - starts[: len(starts) - average + 1] == average - 1
+        if consecutive.any():
+            pooled = np.lib.stride_tricks.sliding_window_view(cosines, average, axis=0).mean(-1)
+            return pooled[consecutive], starts[: len(consecutive)][consecutive]
+    return cosines.mean(0, keepdims=True), starts[:1]
 
 
 def contrastive_loss(

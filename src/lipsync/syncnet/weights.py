@@ -1,18 +1,32 @@
-"""SyncNet's file."""
+"""SyncNet's file; it says too how far the model may be trusted."""
 
 from pathlib import Path
 
+import torch
+
+from lipsync.errors import LipsyncError
 from lipsync.syncnet.model import SyncNet
+from lipsync.syncnet.trust import Trust
 from lipsync.training.weights import load_model, save_model
 
-FORMAT = "lipsync-syncnet-1"
+FORMAT = "lipsync-syncnet-2"
+HELD_OUT = "held_out_top1"  # (3,) float64: top-1, low and high end of its interval
 
 
-def save_syncnet(path: Path, model: SyncNet) -> None:
-    """Write weights and architecture."""
-    save_model(path, model, FORMAT)
+def save_syncnet(path: Path, model: SyncNet, trust: Trust | None = None) -> None:
+    """Write weights, architecture and what held-out video says of them."""
+    figures = [] if trust is None else [trust.top1, trust.low, trust.high]
+    save_model(path, model, FORMAT, {HELD_OUT: torch.tensor(figures, dtype=torch.float64)})
 
 
 def load_syncnet(path: Path) -> SyncNet:
     """The model, frozen, on the CPU; errors as of ``load_model``."""
     return load_model(path, SyncNet, FORMAT)[0]
+
+
+def load_trust(path: Path) -> Trust:
+    """What held-out video says of the model; LipsyncError too where it was never asked."""
+    figures = load_model(path, SyncNet, FORMAT)[1].get(HELD_OUT)
+    if figures is None or len(figures) != 3:
+        raise LipsyncError(f"{path}: was not judged on held-out video; run `dvc repro`")
+    return Trust(*figures.tolist())

@@ -11,16 +11,23 @@ from typing import Any
 from lipsync.training.state import TrainingState
 
 
-def write_history(folder: Path, state: TrainingState, about: dict[str, Any]) -> None:
+def write_history(
+    folder: Path,
+    state: TrainingState,
+    about: dict[str, Any],
+    figures: dict[str, float] | None = None,
+) -> None:
     """Write dvclive's metrics and plots, training_log.json, loss_history.png and sample pictures.
 
     Args:
         folder: an out of the stage; made if needed
         about: settings worth reading beside the figures, JSON
+        figures: of the finished model, beside those of the last epoch
     """
     folder.mkdir(parents=True, exist_ok=True)
-    replay(folder, state.progress.history)
-    log = {"about": about, "best_epoch": state.progress.best_epoch}
+    figures = figures or {}
+    replay(folder, state.progress.history, figures)
+    log = {"about": about | rounded(figures), "best_epoch": state.progress.best_epoch}
     log |= {"history": [rounded(row) for row in state.progress.history]}
     (folder / "training_log.json").write_text(json.dumps(log, indent=1) + "\n")
     plot_losses(folder / "loss_history.png", state.progress.history, state.progress.best_epoch)
@@ -29,7 +36,7 @@ def write_history(folder: Path, state: TrainingState, about: dict[str, Any]) -> 
         (folder / "samples" / name).write_bytes(data)
 
 
-def replay(folder: Path, history: list[dict[str, float]]) -> None:
+def replay(folder: Path, history: list[dict[str, float]], figures: dict[str, float]) -> None:
     """dvclive's files for all epochs, with explicit steps."""
     from dvclive import Live
 
@@ -39,17 +46,18 @@ def replay(folder: Path, history: list[dict[str, float]]) -> None:
             for key, value in rounded(row).items():
                 if key != "epoch":
                     live.log_metric(key, value)
-    write_summary(folder / "metrics.json", history[-1])
+    write_summary(folder / "metrics.json", history[-1], figures)
 
 
-def write_summary(path: Path, row: dict[str, float]) -> None:
-    """The last epoch's held-out figures, in place of all that dvclive would list."""
+def write_summary(path: Path, row: dict[str, float], figures: dict[str, float]) -> None:
+    """Held-out figures of the last epoch and the model, in place of all that dvclive would list."""
     held_out = {
         key.removeprefix("validation/"): value
         for key, value in rounded(row).items()
         if key.startswith("validation/")
     }
-    path.write_text(json.dumps({"epoch": int(row["epoch"])} | held_out, indent=2) + "\n")
+    summary = {"epoch": int(row["epoch"])} | held_out | rounded(figures)
+    path.write_text(json.dumps(summary, indent=2) + "\n")
 
 
 def rounded(row: dict[str, float]) -> dict[str, float]:

@@ -1,12 +1,13 @@
 """What a training stage does before and after its own model: one person's data in, results out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from lipsync.media.params import FramesParams
 from lipsync.params import PersonParams
 from lipsync.training.checkpoints import (
     Checkpoints,
@@ -21,7 +22,7 @@ from lipsync.training.history import write_history
 from lipsync.training.loop import Task, fit
 from lipsync.training.params import ComputeParams, OptimizerParams, Seed, SplitParams
 from lipsync.training.record import take_from_record
-from lipsync.training.split import Split, split_frames
+from lipsync.training.split import Split, limit_training, split_frames
 from lipsync.training.state import TrainingState
 
 
@@ -71,8 +72,17 @@ class Session:
         """The out that holds all of a finished training."""
         return Path("models") / self.params.person / f"{self.name}_state.safetensors"
 
-    def write(self, state: TrainingState) -> None:
-        """Write the full state and the history, both outs of the stage."""
+    @property
+    def metrics(self) -> Path:
+        """Folder of the training's figures and plots."""
+        return Path("metrics") / self.params.person / self.name
+
+    def write(self, state: TrainingState, figures: dict[str, float] | None = None) -> None:
+        """Write the full state and the history, both outs of the stage.
+
+        Args:
+            figures: of the finished model, beside the last epoch's in metrics.json and in the log
+        """
         state.save(self.full_state, self.fingerprint)
         model = sum(parameter.numel() for parameter in state.model.parameters())
         about: dict[str, Any] = {
@@ -81,7 +91,7 @@ class Session:
             "held_out_frames": self.split.frames - self.split.validation_start,
             "device": self.compute.device.type,
         }
-        write_history(Path("metrics") / self.params.person / self.name, state, about)
+        write_history(self.metrics, state, about, figures)
 
 
 def open_session(stage: str, params: PersonParams) -> Session:
@@ -93,4 +103,6 @@ def open_session(stage: str, params: PersonParams) -> Session:
     folder = Path("data") / params.person
     data = load_person_data(folder / "faces.npz", folder / "speech.npz", compute.device)
     split = split_frames(data.frames, data.fps, params[SplitParams])
+    used = limit_training(data.valid, split, params[FramesParams].max_count)
+    data = replace(data, valid=data.valid & used, seen=data.seen & used)
     return Session(stage, params, compute, data, split, seed, fingerprint(stage, params))

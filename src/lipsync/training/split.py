@@ -11,6 +11,7 @@ import numpy as np
 from lipsync.errors import LipsyncError
 from lipsync.training.params import SplitParams
 
+SEGMENT = 25  # consecutive frames that are sampled together: longer than any clip or window
 MIN_FRAMES = 20  # on either side; fewer can neither teach nor measure anything
 
 
@@ -44,6 +45,28 @@ def split_frames(frames: int, fps: float, params: SplitParams) -> Split:
             "or change split.validation or split.gap"
         )
     return Split(training_end=end, validation_start=start, frames=frames)
+
+
+def limit_training(valid: np.ndarray, split: Split, most: int | None) -> np.ndarray:
+    """Which frames may be used when the training part is sampled; held-out frames all may.
+
+    What is trained on are clips of consecutive frames, so seconds are sampled, not single frames.
+
+    Args:
+        valid: (N,) bool
+        most: frames of the training part at most, None for all
+    Returns:
+        (N,) bool; at most ``most`` valid frames of the training part are true
+    """
+    used = np.ones(len(valid), bool)
+    there = np.flatnonzero(valid[: split.training_end])
+    if most is None or most >= len(there):
+        return used
+    used[: split.training_end] = False
+    segments = most // SEGMENT
+    firsts = np.linspace(0, len(there) - SEGMENT, segments).round().astype(int)
+    used[there[firsts[:, None] + np.arange(SEGMENT)]] = True
+    return used
 
 
 def runs(valid: np.ndarray, length: int) -> np.ndarray:
