@@ -1,11 +1,22 @@
 """The pass over held-out frames, with drawn mouths: does the leak test tell a leak?"""
 
+import json
+
 import numpy as np
 import pytest
 
+from lipsync.evaluation.evidence import Evidence
 from lipsync.evaluation.heldout import HeldOut, Instant, Paint, Tables, blend, look
-from lipsync.evaluation.report import figures, rounded, shifted_correlations
+from lipsync.evaluation.intervals import intervals
+from lipsync.evaluation.report import (
+    figures,
+    rounded,
+    shifted_correlations,
+    with_intervals,
+    write_figures,
+)
 from lipsync.evaluation.shifts import choose_wrong_speech
+from lipsync.evaluation.silence import Silence
 from lipsync.faces.compositing import paste
 from lipsync.faces.landmarks import (
     LEFT_EYE_OUTER,
@@ -32,7 +43,8 @@ def face(height: float) -> np.ndarray:
     """A crop with a dark slit of ``height`` pixels, (64, 64, 3) uint8."""
     y = np.arange(SIZE)[:, None]
     covered = np.clip(height / 2 + 0.5 - np.abs(y + 0.5 - 38), 0, 1)  # soft edges
-    crop = np.full((SIZE, SIZE), float(SKIN))
+    shade = np.maximum(np.abs(np.arange(SIZE) + 0.5 - SIZE / 2) - 8, 0)  # of the cheeks, in levels
+    crop = np.tile(SKIN - shade, (SIZE, 1))
     crop[:, 24:40] -= (SKIN - DARK) * covered
     return np.repeat(crop[:, :, None], 3, axis=2).round().astype(np.uint8)
 
@@ -73,7 +85,7 @@ def measure(held_out: HeldOut, paint: Paint, **kwargs) -> Tables:
 
 def test_a_generator_that_follows_the_speech_passes(held_out, heights) -> None:
     tables = measure(held_out, follows_speech(heights))
-    mouth = figures(tables, None, None, 0)["mouth"]
+    mouth = figures(tables, Evidence())["mouth"]
     assert mouth["correlation"] == pytest.approx(1, abs=1e-3)
     assert mouth["lip_distance"] == pytest.approx(0, abs=1e-3)
     assert abs(mouth["correlation_shifted"]) < 0.1
@@ -82,7 +94,7 @@ def test_a_generator_that_follows_the_speech_passes(held_out, heights) -> None:
 
 def test_a_generator_that_copies_the_target_is_caught(held_out, heights) -> None:
     tables = measure(held_out, copies_the_target(heights))
-    mouth = figures(tables, None, None, 0)["mouth"]
+    mouth = figures(tables, Evidence())["mouth"]
     assert mouth["correlation"] > 0.99  # the right speech alone would have praised it
     assert mouth["correlation_shifted"] > 0.99
     assert mouth["correlation_shifted_abs"] > 0.99
@@ -96,7 +108,7 @@ def test_half_a_leak_shows_in_between(held_out, heights) -> None:
 
 
 def test_perfect_pictures_and_the_copy_baseline(held_out, heights) -> None:
-    found = figures(measure(held_out, follows_speech(heights)), None, None, 0)
+    found = figures(measure(held_out, follows_speech(heights)), Evidence())
     assert found["picture"]["psnr_mask"] == np.inf
     assert found["picture"]["ssim_mask"] == pytest.approx(1)
     assert found["picture"]["sharpness"] == pytest.approx(1)
@@ -104,14 +116,79 @@ def test_perfect_pictures_and_the_copy_baseline(held_out, heights) -> None:
     assert found["copy"]["psnr_mask"] < 25
     assert found["copy"]["psnr_mask"] < found["copy"]["psnr_crop"]  # outside it is the original
     assert found["copy"]["correlation"] == 0  # it never moves
+    assert found["picture"]["seam"] == 1
+    assert found["picture"]["seam_step"] == 0
+    assert found["margin"]["psnr_mask_over_copy"] == np.inf
+    assert found["mouth"]["silence"] is None  # nobody listened
     assert rounded(found)["picture"]["psnr_mask"] is None  # JSON knows no infinity
+
+
+def test_a_face_of_another_colour_has_a_seam(held_out, heights) -> None:
+    def paint(frames: np.ndarray, spoken: np.ndarray) -> np.ndarray:
+        return np.stack([face(heights[n]) + 8 for n in spoken])
+
+    found = figures(measure(held_out, paint), Evidence())["picture"]
+    assert found["seam"] > 1.3
+    assert found["seam_step"] == pytest.approx(8, abs=0.5)
+
+
+def test_intervals_lie_around_their_figures(held_out, heights) -> None:
+    """With a generator that is right but for noise, and a ridge that knows the lips worse."""
+    draw = np.random.default_rng(0)
+    noisy = heights + draw.normal(0, 1.5, FRAMES)
+
+    def paint(frames: np.ndarray, spoken: np.ndarray) -> np.ndarray:
+        return np.stack([face(noisy[n].clip(1)) for n in spoken])
+
+    tables = measure(held_out, paint)
+    ridge = heights[START:] + draw.normal(0, 4, FRAMES - START)
+    rows = heights[START:] < 6
+    silence = Silence(rows, np.full(60, 0.1), 1.0, np.full(30, 0.09), 4.0)
+    evidence = Evidence(ridge=ridge, silence=silence)
+    found = figures(tables, evidence)
+    edges = intervals(tables, evidence, FPS)
+    told = {
+        f"{group}.{name}": (found[group][name], edge)
+        for group, figure in edges.items()
+        for name, edge in figure.items()
+        if edge is not None
+    }
+    assert len(told) >= 20
+    for name, (value, (low, high)) in told.items():
+        assert low - 1e-9 <= value <= high + 1e-9, name
+    better = told["margin.correlation_over_ridge"]
+    assert better[0] == pytest.approx(
+        found["mouth"]["correlation"] - found["ridge"]["correlation"], abs=1e-9
+    )
+    assert better[1][0] > 0
+    assert told["mouth.silence_digital"][0] == pytest.approx(0.9)
+    assert set(edges) <= set(found)
+    for group, figure in edges.items():
+        assert set(figure) <= set(found[group])
+
+
+def test_details_hold_each_interval_beside_its_figure(tmp_path) -> None:
+    found = {"mouth": {"correlation": 0.8, "silence": None, "offset": 1}}
+    edges = {"mouth": {"correlation": [0.70004, 0.9], "silence": [0.1, 0.2]}}
+    write_figures(tmp_path / "details.json", with_intervals(found, edges))
+    text = (tmp_path / "details.json").read_text()
+    assert '"correlation_interval": [0.7, 0.9]' in text
+    assert json.loads(text) == {
+        "mouth": {
+            "correlation": 0.8,
+            "correlation_interval": [0.7, 0.9],
+            "silence": None,
+            "silence_interval": None,
+            "offset": 1,
+        }
+    }
 
 
 def test_a_mouth_that_jumps_flickers(held_out, heights) -> None:
     def paint(frames: np.ndarray, spoken: np.ndarray) -> np.ndarray:
         return np.stack([face(heights[n] + 3 * (-1) ** n) for n in spoken])
 
-    found = figures(measure(held_out, paint), None, None, 0)
+    found = figures(measure(held_out, paint), Evidence())
     assert found["picture"]["flicker"] > 1.5
 
 
@@ -133,7 +210,7 @@ def test_observers_see_every_frame_in_order_and_tables_skip_those_without_face(
 def test_too_short_for_any_shift_leaves_the_leak_test_out(held_out, heights) -> None:
     wrong = choose_wrong_speech(START, START + 20, FPS * 10, 24)
     tables = look(held_out, follows_speech(heights), read_lips, wrong, 40)
-    assert figures(tables, None, None, 0)["mouth"]["correlation_shifted"] is None
+    assert figures(tables, Evidence())["mouth"]["correlation_shifted"] is None
 
 
 def test_blend_is_paste_in_the_crop() -> None:

@@ -14,6 +14,8 @@ import pytest
 import torch
 import yaml
 
+from lipsync.errors import LipsyncError
+from lipsync.evaluation.bootstrap import INTERVAL
 from lipsync.generator.model import Generator
 from lipsync.generator.weights import save_generator
 from lipsync.media.audio import read_audio, write_wav
@@ -23,14 +25,15 @@ from lipsync.params import load_params
 from lipsync.speech.mel import MelEncoder
 from lipsync.syncnet.model import SyncNet
 from lipsync.syncnet.weights import save_syncnet
+from tests.evaluation.published import published_state
 
-FIRST, FRAMES, SIZE, FPS, RATE = 60, 75, 64, 25, 16_000
-HELD_OUT = 30  # frames
+FIRST, FRAMES, SIZE, FPS, RATE = 590, 120, 64, 25, 16_000  # the sample's end, where it is silent
+HELD_OUT = 50  # frames
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, root: Path, face_models: Path) -> Path:
-    """All that evaluate reads, of alice: 75 frames of the sample, 30 of them held out."""
+    """All that evaluate reads, of alice: 120 frames of the sample, 50 of them held out."""
     folder = tmp_path_factory.mktemp("project")
     params = yaml.safe_load((root / "params.yaml").read_text())
     params["people"] = {"alice": {"video": "alice.mp4"}}
@@ -83,9 +86,18 @@ def test_figures_are_finite_and_in_range(project: Path) -> None:
     found = json.loads((metrics / "evaluation" / "details.json").read_text())
     few = json.loads((metrics / "evaluation.json").read_text())
     assert few["mouth"]["correlation"] == found["mouth"]["correlation"]
-    assert sum(len(group) for group in few.values()) == 12
+    assert sum(len(group) for group in few.values()) == 15
     flat = {f"{group}.{key}": value for group in found for key, value in found[group].items()}
+    edges = {key: flat.pop(key) for key in list(flat) if key.endswith(INTERVAL)}
     assert all(value is not None and math.isfinite(value) for value in flat.values()), flat
+    # Answers of SyncNet need longer blocks than two seconds hold four of.
+    assert edges.pop("sync.top1_interval") is None
+    assert edges.pop("sync.real_top1_interval") is None
+    assert edges.pop("mouth.silence_digital_interval") is None  # nor do so few silent frames
+    assert all(edges.values()), edges
+    for key, edge in edges.items():
+        assert edge[0] <= edge[1]
+        assert key.removesuffix(INTERVAL) in flat
     for key in ("mouth.correlation", "mouth.correlation_shifted", "copy.correlation"):
         assert -1 <= flat[key] <= 1
     assert 0 < flat["copy.ssim_mask"] < flat["copy.ssim_crop"] < 1
@@ -96,6 +108,11 @@ def test_figures_are_finite_and_in_range(project: Path) -> None:
     assert found["held_out"]["frames"] == HELD_OUT
     assert found["held_out"]["shifts"] == 3
     assert 0 < found["held_out"]["sync_windows"] <= HELD_OUT - 4
+    assert found["held_out"]["silent_frames"] >= 10
+    assert flat["margin.psnr_mask_over_copy"] == 0
+    difference = flat["mouth.correlation"] - flat["ridge.correlation"]
+    assert flat["margin.correlation_over_ridge"] == pytest.approx(difference, abs=2e-3)
+    assert "official" not in found
 
 
 def test_pictures_and_curves_are_written(project: Path) -> None:
@@ -119,6 +136,7 @@ def test_pictures_and_curves_are_written(project: Path) -> None:
     assert len(rows) == HELD_OUT
     assert float(rows[0]["seconds"]) == pytest.approx((FRAMES - HELD_OUT + 0.5) / FPS)
     assert 0 <= float(rows[10]["real"]) < 1
+    assert 0 < float(rows[10]["ridge"]) < 0.3
     with (folder / "shifted_speech.csv").open() as file:
         assert [abs(float(row["correlation"])) <= 1 for row in csv.DictReader(file)] == [True] * 3
 
@@ -138,3 +156,25 @@ def test_same_input_same_figures(project: Path, root: Path) -> None:
     before = [(folder / name).read_bytes() for name in names]
     run(project, root, "evaluate")
     assert [(folder / name).read_bytes() for name in names] == before
+
+
+def test_the_published_syncnet_is_asked_where_its_weights_are_given(
+    project: Path, root: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "project"
+    shutil.copytree(project, folder)
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["split"]["validation"] = 24 / FRAMES
+    params["evaluate"] = {"shifts": 1, "shifted_frames": 10, "official_syncnet": "weights.model"}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.raises(LipsyncError, match=r"evaluate\.official_syncnet: weights\.model: no such"):
+        run(folder, root, "evaluate")
+    torch.save(published_state(), folder / "weights.model")
+    run(folder, root, "evaluate")
+    found = json.loads((folder / "metrics/alice/evaluation/details.json").read_text())["official"]
+    for prefix in ("", "real_"):
+        assert found[f"{prefix}lse_d"] > 0
+        assert found[f"{prefix}lse_c"] >= 0
+        assert abs(found[f"{prefix}offset"]) <= 15
+        assert found[f"{prefix}lse_d{INTERVAL}"] is None  # of a second
+    assert found["lse_d"] != found["real_lse_d"]

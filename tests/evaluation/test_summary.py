@@ -20,10 +20,23 @@ def test_table_shows_figures_and_places(tmp_path: Path) -> None:
     }
     (folder / "evaluation.json").write_text(json.dumps(values))
     (folder / "export.json").write_text(json.dumps({"parity_max_abs": 1.2e-5}))
-    rows = {
-        line[2:34].strip(): line[34:].split() for line in summary("alice", tmp_path).split("\n")
+    details = {  # of lip_distance, another evaluation's
+        "mouth": {
+            "correlation": 0.914,
+            "correlation_interval": [0.8512, 0.96],
+            "correlation_shifted": None,
+            "correlation_shifted_interval": None,
+            "lip_distance": 0.03,
+            "lip_distance_interval": [0.02, 0.04],
+        }
     }
+    (folder / "evaluation" / "details.json").write_text(json.dumps(details))
+    text = summary("alice", tmp_path)
+    rows = {line[2:34].strip(): line[34:].split() for line in text.split("\n")}
     assert rows["mouth follows the voice, r"][0] == "0.91"
+    assert rows["mouth follows the voice, r"][1:4] == ["0.85", "...", "0.96"]
+    assert rows["lips off by, of eye distance"][1] == "below"
+    assert rows["ridge regression"][0] == "-"
     assert rows["the same with wrong speech"][0] == "-"
     assert rows["lips off by, of eye distance"][0] == "2.1%"
     assert rows["in sync by SyncNet, top-1"][0] == "87%"

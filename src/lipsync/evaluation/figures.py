@@ -18,7 +18,7 @@ COLUMNS = 8  # frames on the contact sheet
 DIFFERENCE_GAIN = 4  # the difference is shown so many times stronger
 LABEL = 20  # pixels of height of a line of text
 DPI = 110
-REAL, RENDERED, WRONG = "#333333", "#1f77b4", "#d62728"
+REAL, RENDERED, WRONG, RIDGE = "#333333", "#1f77b4", "#d62728", "#9a9a9a"
 
 
 class ContactSheet:
@@ -59,17 +59,20 @@ def label(text: str, width: int) -> np.ndarray:
     return line
 
 
-def write_opening(folder: Path, tables: Tables, wrong: WrongSpeech, start: int, fps: float) -> None:
+def write_opening(
+    folder: Path, tables: Tables, ridge: np.ndarray, wrong: WrongSpeech, start: int, fps: float
+) -> None:
     """mouth_opening.png and mouth_opening.csv: opening over time; shifted_speech.csv: r by shift.
 
-    The picture shows one wrong speech as well, that of the middle shift.
+    The picture shows what ridge regression predicts (V,) too, and one wrong speech, that of the
+    middle shift.
     """
     seconds = (start + np.arange(len(tables.real.opening)) + 0.5) / fps
     real, rendered, copied = (t.opening for t in (tables.real, tables.rendered, tables.copied))
     write_csv(
         folder / "mouth_opening.csv",
-        ("seconds", "real", "rendered", "copied"),
-        zip(seconds, real, rendered, copied, strict=True),
+        ("seconds", "real", "rendered", "copied", "ridge"),
+        zip(seconds, real, rendered, copied, ridge, strict=True),
     )
     write_csv(
         folder / "shifted_speech.csv",
@@ -80,6 +83,8 @@ def write_opening(folder: Path, tables: Tables, wrong: WrongSpeech, start: int, 
     axes = figure.subplots()
     axes.plot(seconds, real, color=REAL, label="real")
     axes.plot(seconds, rendered, color=RENDERED, label="rendered")
+    if np.isfinite(ridge).any():
+        axes.plot(seconds, ridge, color=RIDGE, linewidth=1, label="ridge regression")
     if len(wrong.shifts):
         middle = len(wrong.shifts) // 2
         axes.plot(

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from lipsync.evaluation import pictures as P
+from lipsync.evaluation.seam import PasteEdge
 from lipsync.evaluation.shifts import WrongSpeech
 from lipsync.faces.compositing import paste
 from lipsync.faces.landmarks import POINTS, mouth_opening
@@ -73,6 +74,8 @@ class Table:
         ssim_mask, ssim_crop: (V,)
         detail: (V,) gradient energy in the pasted region
         flicker: (V,) energy of the second difference in time there; NaN beside frames without face
+        edge: (V,) slope across the paste mask's edge; of the real mouth alone
+        border, step: (V,) slope and colour there that the real one does not have
     """
 
     points: np.ndarray
@@ -82,6 +85,9 @@ class Table:
     ssim_crop: np.ndarray
     detail: np.ndarray
     flicker: np.ndarray
+    edge: np.ndarray
+    border: np.ndarray
+    step: np.ndarray
 
     @classmethod
     def empty(cls, frames: int) -> "Table":
@@ -114,21 +120,26 @@ class Tables:
 class _Noter:
     """Fills a table frame after frame, for pictures are compared in time too."""
 
-    def __init__(self, frames: int, where: np.ndarray) -> None:
+    def __init__(self, frames: int, where: np.ndarray, edge: PasteEdge) -> None:
         self.table = Table.empty(frames)
-        self._where = where
+        self._where, self._edge = where, edge
         self._recent: list[tuple[int, np.ndarray]] = []  # row, luma; of up to three frames
 
     def note(self, row: int, points: np.ndarray, crop: np.ndarray, real: np.ndarray) -> None:
         table, where = self.table, self._where
-        luma = P.grey(crop)
+        luma, real_luma = P.grey(crop), P.grey(real)
         table.points[row] = points
         table.error_mask[row] = P.squared_error(crop, real, where)
         table.error_crop[row] = P.squared_error(crop, real)
-        likeness = P.ssim_map(luma, P.grey(real))
+        likeness = P.ssim_map(luma, real_luma)
         table.ssim_mask[row] = likeness[where].mean()
         table.ssim_crop[row] = P.inner(likeness).mean()
         table.detail[row] = P.detail(luma, where)
+        if crop is real:
+            table.edge[row], table.border[row], table.step[row] = self._edge.gradient(luma), 0, 0
+        else:
+            table.border[row] = self._edge.border(luma, real_luma)
+            table.step[row] = self._edge.step(crop, real)
         self._recent = [*self._recent[-2:], (row, luma)]
         if len(self._recent) == 3 and self._recent[0][0] == row - 2:
             before, now, after = (luma for _, luma in self._recent)
@@ -152,10 +163,9 @@ def look(
     """
     observers = list(observers)
     start, valid, mask = held_out.start, held_out.valid, paste_mask(held_out.reference.shape[0])
-    real, rendered, copied = (_Noter(len(valid), mask > 0.5) for _ in range(3))
-    faces_seen = np.flatnonzero(valid)
-    spaced = np.linspace(0, len(faces_seen) - 1, min(shifted_frames, len(faces_seen)))
-    shifted_rows = faces_seen[spaced.round().astype(int)] if len(wrong.shifts) else faces_seen[:0]
+    edge = PasteEdge(mask)
+    real, rendered, copied = (_Noter(len(valid), mask > 0.5, edge) for _ in range(3))
+    shifted_rows = evenly(np.flatnonzero(valid), shifted_frames if len(wrong.shifts) else 0)
     shifted_opening: list[np.ndarray] = []
     for row, face in progress(_painted(held_out, paint), total=len(valid), desc=name):
         box, picture, truth = (
@@ -187,6 +197,12 @@ def _painted(held_out: HeldOut, paint: Paint) -> Iterator[tuple[int, np.ndarray]
         rows = np.arange(first, min(first + BLOCK, len(held_out.valid)))
         frames = held_out.start + rows
         yield from zip(rows.tolist(), paint(frames, frames), strict=True)
+
+
+def evenly(values: np.ndarray, count: int) -> np.ndarray:
+    """At most ``count`` of values (n,), evenly spaced."""
+    spaced = np.linspace(0, len(values) - 1, min(count, len(values)))
+    return values[spaced.round().astype(int)]
 
 
 def blend(crop: np.ndarray, face: np.ndarray, mask: np.ndarray) -> np.ndarray:

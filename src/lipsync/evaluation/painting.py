@@ -21,3 +21,8 @@ def generator_paint(model: Generator, data: PersonData, reference: np.ndarray) -
         return np.ascontiguousarray(pixels.cpu().numpy())
 
     return painted
+
+
+def silent_frame(model: Generator) -> int:
+    """A frame before the video in which ``model`` hears nothing but silence."""
+    return -1 - model.future

@@ -7,33 +7,45 @@ too short for any shift) is null.
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lipsync.evaluation.bootstrap import INTERVAL
+from lipsync.evaluation.evidence import Evidence
 from lipsync.evaluation.heldout import Table, Tables
 from lipsync.evaluation.mouths import correlation, lip_distance
 from lipsync.evaluation.pictures import psnr
 from lipsync.files import atomic_path
-from lipsync.syncnet.score import SyncScore
 
 Figures = dict[str, Any]
 HEADLINE = (
     "mouth.correlation",
     "mouth.correlation_shifted",
     "mouth.lip_distance",
+    "mouth.silence",
     "picture.psnr_mask",
     "picture.ssim_mask",
     "picture.sharpness",
     "picture.flicker",
+    "picture.seam",
     "sync.top1",
     "sync.offset",
     "sync.real_top1",
     "sync.real_offset",
+    "ridge.correlation",
     "copy.psnr_mask",
 )
-DIGITS = {"psnr_mask": 2, "psnr_crop": 2, "ssim_mask": 4, "ssim_crop": 4, "lip_distance": 4}
+DIGITS = {
+    "psnr_mask": 2,
+    "psnr_crop": 2,
+    "psnr_mask_over_copy": 2,
+    "ssim_mask": 4,
+    "ssim_crop": 4,
+    "lip_distance": 4,
+}
 
 
 def shifted_correlations(tables: Tables) -> np.ndarray:
@@ -42,41 +54,69 @@ def shifted_correlations(tables: Tables) -> np.ndarray:
     return np.array([correlation(curve, real) for curve in tables.shifted_opening.T])
 
 
-def figures(
-    tables: Tables, rendered: SyncScore | None, real: SyncScore | None, windows: int
-) -> Figures:
-    """All figures in groups, not rounded; ``windows`` of SyncNet were scored."""
+def figures(tables: Tables, evidence: Evidence) -> Figures:
+    """All figures in groups, not rounded."""
     shifted = shifted_correlations(tables)
     shifted = shifted[np.isfinite(shifted)]  # too few mouths could be read at the others
-    return {
+    real, rendered, copied = tables.real, tables.rendered, tables.copied
+    follows = correlation(rendered.opening, real.opening)
+    ridge = correlation(evidence.counted_ridge(tables), real.opening)
+    silence = evidence.silence
+    found = {
         "mouth": {
-            "correlation": correlation(tables.rendered.opening, tables.real.opening),
+            "correlation": follows,
             "correlation_shifted": float(np.mean(shifted)) if len(shifted) else None,
             "correlation_shifted_abs": float(np.mean(np.abs(shifted))) if len(shifted) else None,
-            "lip_distance": _lip_distance(tables.rendered, tables.real),
+            "lip_distance": _lip_distance(rendered, real),
+            "silence": ratio(*silence.openings(tables)) if silence else None,
+            "silence_digital": silence.digital_ratio() if silence else None,
         },
-        "picture": _likeness(tables.rendered)
+        "picture": _likeness(rendered)
         | {
-            "sharpness": ratio(tables.rendered.detail, tables.real.detail),
-            "flicker": ratio(tables.rendered.flicker, tables.real.flicker),
-        },
-        "sync": {
-            "top1": rendered.top1 if rendered else None,
-            "offset": rendered.offset if rendered else None,
-            "real_top1": real.top1 if real else None,
-            "real_offset": real.offset if real else None,
-        },
-        "copy": {
-            "correlation": correlation(tables.copied.opening, tables.real.opening),
-            "lip_distance": _lip_distance(tables.copied, tables.real),
+            "sharpness": ratio(rendered.detail, real.detail),
+            "flicker": ratio(rendered.flicker, real.flicker),
         }
-        | _likeness(tables.copied),
+        | _seam(rendered, real),
+        "sync": {
+            "top1": evidence.rendered.top1 if evidence.rendered else None,
+            "offset": evidence.rendered.offset if evidence.rendered else None,
+            "real_top1": evidence.real.top1 if evidence.real else None,
+            "real_offset": evidence.real.offset if evidence.real else None,
+        },
+        "ridge": {"correlation": ridge},
+        "copy": {
+            "correlation": correlation(copied.opening, real.opening),
+            "lip_distance": _lip_distance(copied, real),
+        }
+        | _likeness(copied)
+        | _seam(copied, real),
+        "margin": {
+            "correlation_over_ridge": follows - ridge,
+            "psnr_mask_over_copy": psnr(rendered.error_mask) - psnr(copied.error_mask),
+        },
         "held_out": {
-            "frames": int(np.isfinite(tables.rendered.opening).sum()),
+            "frames": int(np.isfinite(rendered.opening).sum()),
             "shifts": len(shifted),
-            "sync_windows": windows,
+            "sync_windows": evidence.windows,
+            "silent_frames": int(np.isfinite(silence.openings(tables)[0]).sum()) if silence else 0,
         },
     }
+    if evidence.official:
+        found["official"] = evidence.official.figures()
+    return found
+
+
+def with_intervals(found: Figures, intervals: Figures) -> Figures:
+    """Each figure followed by its ``<figure>_interval``, [low, high] or None, where it has one."""
+    out: Figures = {}
+    for group, values in found.items():
+        out[group] = {}
+        for name, value in values.items():
+            out[group][name] = value
+            if name in intervals.get(group, {}):
+                told = value is not None and math.isfinite(value)
+                out[group][name + INTERVAL] = intervals[group][name] if told else None
+    return out
 
 
 def _lip_distance(mouth: Table, real: Table) -> float:
@@ -90,6 +130,10 @@ def _likeness(mouth: Table) -> Figures:
         "ssim_mask": _mean(mouth.ssim_mask),
         "ssim_crop": _mean(mouth.ssim_crop),
     }
+
+
+def _seam(mouth: Table, real: Table) -> Figures:
+    return {"seam": 1 + ratio(mouth.border, real.edge), "seam_step": _mean(mouth.step)}
 
 
 def _mean(values: np.ndarray) -> float:
@@ -107,15 +151,19 @@ def ratio(rendered: np.ndarray, real: np.ndarray) -> float:
 
 def rounded(figures: Figures) -> Figures:
     """As they are written: few digits, and null for what cannot be told."""
-    out: Figures = {}
-    for key, value in figures.items():
-        if isinstance(value, dict):
-            out[key] = rounded(value)
-        elif isinstance(value, float):
-            out[key] = round(value, DIGITS.get(key, 3)) if math.isfinite(value) else None
-        else:
-            out[key] = value
-    return out
+    return {
+        key: rounded(value) if isinstance(value, dict) else _rounded(key, value)
+        for key, value in figures.items()
+    }
+
+
+def _rounded(key: str, value: Any) -> Any:
+    if isinstance(value, list):
+        edges = [_rounded(key.removesuffix(INTERVAL), edge) for edge in value]
+        return None if None in edges else edges
+    if isinstance(value, float):
+        return round(value, DIGITS.get(key, 3)) if math.isfinite(value) else None
+    return value
 
 
 def headline(figures: Figures) -> Figures:
@@ -128,6 +176,8 @@ def headline(figures: Figures) -> Figures:
 
 
 def write_figures(path: Path, figures: Figures) -> None:
-    """Write them, rounded, as JSON."""
+    """Write them, rounded, as JSON; an interval on one line."""
+    text = json.dumps(rounded(figures), indent=2, allow_nan=False)
+    text = re.sub(r"\[\s+(\S+),\s+(\S+)\s+\]", r"[\1, \2]", text)
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(rounded(figures), indent=2, allow_nan=False) + "\n")
+        temporary.write_text(text + "\n")

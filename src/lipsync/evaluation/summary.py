@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lipsync.errors import LipsyncError
+from lipsync.evaluation.bootstrap import INTERVAL
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,10 @@ class Line:
 
 LINES = (
     Line("mouth follows the voice, r", "mouth.correlation", "{:.2f}", "above 0.85"),
+    Line("    ridge regression", "ridge.correlation", "{:.2f}", "not above that"),
     Line("the same with wrong speech", "mouth.correlation_shifted", "{:.2f}", "-0.25 ... 0.25"),
     Line("lips off by, of eye distance", "mouth.lip_distance", "{:.1%}", "below 3 %"),
+    Line("open in silence, of the real one", "mouth.silence", "{:.2f}", "at most 1.2"),
     Line("in sync by SyncNet, top-1", "sync.top1", "{:.0%}", "above 80 %"),
     Line("    the real video", "sync.real_top1", "{:.0%}", "above 80 %"),
     Line("lips after sound, frames", "sync.offset", "{:+d}", "-1 ... 1"),
@@ -30,6 +33,7 @@ LINES = (
     Line("SSIM in the pasted part", "picture.ssim_mask", "{:.3f}", "above 0.9"),
     Line("sharpness against the original", "picture.sharpness", "{:.2f}", "0.7 ... 1.3"),
     Line("flicker against the original", "picture.flicker", "{:.2f}", "below 1.3"),
+    Line("visible seam, 1 is none", "picture.seam", "{:.2f}", "below 1.2"),
     Line("ONNX against PyTorch", "export.parity_max_abs", "{:.0e}", "below 1e-3"),
     Line("avatar, frames a second", "export.frames_per_second", "{:.0f}", "above 25"),
 )
@@ -56,11 +60,18 @@ def summary(person: str, root: Path) -> str:
     if values is None:
         raise LipsyncError(f"{folder / 'evaluation.json'}: no such file; run `dvc repro`")
     values["export"] = _read(folder / "export.json") or {}
+    details = _read(folder / "evaluation" / "details.json") or {}
     lines = [f"{person}, measured on video that no training saw:", ""]
-    rows = [("", "here", "good")]
-    rows += [(line.name, _value(values, line), line.good) for line in LINES]
+    rows = [("", "here", "95 % within", "good")]
+    rows += [
+        (line.name, _value(values, line), _interval(values, details, line), line.good)
+        for line in LINES
+    ]
     width = [max(len(row[column]) for row in rows) for column in range(3)]
-    lines += [f"  {n:<{width[0]}}  {v:>{width[1]}}   {g}".rstrip() for n, v, g in rows]
+    lines += [
+        f"  {n:<{width[0]}}  {v:>{width[1]}}   {i:<{width[2]}}   {g}".rstrip()
+        for n, v, i, g in rows
+    ]
     lines.append("")
     for name, place in PLACES:
         path = place.format(person=person)
@@ -79,7 +90,20 @@ def _read(path: Path) -> dict[str, Any] | None:
     return values if isinstance(values, dict) else None
 
 
-def _value(values: Any, line: Line) -> str:
-    for part in line.key.split("."):
+def _value(values: dict[str, Any], line: Line) -> str:
+    value = _find(values, line.key)
+    return "-" if value is None else line.form.format(value)
+
+
+def _interval(values: dict[str, Any], details: dict[str, Any], line: Line) -> str:
+    """The figure's interval; "" where there is none, or details.json is of another evaluation."""
+    found = _find(details, line.key + INTERVAL)
+    if not found or _find(details, line.key) != _find(values, line.key):
+        return ""
+    return " ... ".join(line.form.format(edge) for edge in found)
+
+
+def _find(values: Any, key: str) -> Any:
+    for part in key.split("."):
         values = values.get(part) if isinstance(values, dict) else None
-    return "-" if values is None else line.form.format(values)
+    return values

@@ -5,6 +5,8 @@ answer; such windows are left out, alike for real and rendered pictures. Silence
 sound itself, so that it does not depend on the speech encoder.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
@@ -14,7 +16,9 @@ from lipsync.syncnet.model import SyncNet
 from lipsync.syncnet.score import (
     AVERAGE,
     BATCH,
+    MAX_SHIFT,
     SyncScore,
+    average_windows,
     embed_pictures,
     scan_offsets,
     summarise,
@@ -52,6 +56,18 @@ def scorable_windows(
     return first[heard[end] > heard[begin]]
 
 
+@dataclass(frozen=True)
+class Judged(SyncScore):
+    """A score and what it is made of.
+
+    Attributes:
+        right: (V,) 1 or 0 for each held-out frame, whether the AVERAGE windows that begin there
+            give the right answer; NaN where they give none
+    """
+
+    right: np.ndarray
+
+
 class PictureEmbeddings:
     """Observes frames and embeds their rendered crops, batch by batch."""
 
@@ -80,7 +96,7 @@ class PictureEmbeddings:
 
 def score(
     model: SyncNet, pictures: torch.Tensor, data: PersonData, windows: np.ndarray, start: int
-) -> SyncScore | None:
+) -> Judged | None:
     """Score lips against their own speech.
 
     Args:
@@ -91,7 +107,12 @@ def score(
     """
     counts = np.zeros(data.frames, bool)
     counts[windows] = True
-    if not len(runs(counts, AVERAGE)):
+    firsts = runs(counts, AVERAGE)
+    if not len(firsts):
         return None
     cosines = scan_offsets(model, pictures, data, windows - start, start)
-    return summarise(cosines, windows, AVERAGE)
+    best = average_windows(cosines, windows, AVERAGE).argmax(1) - MAX_SHIFT  # (firsts,)
+    right = np.full(len(pictures), np.nan)
+    right[firsts - start] = np.abs(best) <= 1
+    found = summarise(cosines, windows, AVERAGE)
+    return Judged(**vars(found), right=right)

@@ -1,0 +1,144 @@
+"""95 % intervals of the figures of ``report.figures``, under the same names in the same groups.
+
+All figures of the same frames are resampled alike, so the differences in ``margin`` are paired. The
+mean absolute r of wrong speech has none: resampling adds chance, which abs() turns upwards.
+"""
+
+import numpy as np
+
+from lipsync.evaluation import bootstrap as B
+from lipsync.evaluation.evidence import Evidence
+from lipsync.evaluation.heldout import Table, Tables
+from lipsync.evaluation.mouths import lip_distance
+from lipsync.evaluation.official import OfficialScore
+from lipsync.evaluation.silence import Silence
+from lipsync.evaluation.sync import Judged
+from lipsync.syncnet.score import AVERAGE
+
+Intervals = dict[str, dict[str, B.Interval]]
+
+
+def intervals(tables: Tables, evidence: Evidence, fps: float) -> Intervals:
+    """[low, high] of each figure, or None where there is none.
+
+    Args:
+        fps: frames a second, which makes blocks of half a second
+    """
+    block = B.BLOCK_SECONDS * fps
+    blocks = B.Blocks(len(tables.real.opening), block)
+    real, rendered, copied = tables.real, tables.rendered, tables.copied
+    correlation = B.correlations(blocks, rendered.opening, real.opening)
+    ridge = B.correlations(blocks, evidence.counted_ridge(tables), real.opening)
+    likeness, copied_likeness = _likeness(blocks, rendered), _likeness(blocks, copied)
+    samples = {
+        "mouth": {
+            "correlation": correlation,
+            "correlation_shifted": _shifted(tables, block),
+            "lip_distance": B.means(blocks, lip_distance(rendered.points, real.points)),
+            **_silence(blocks, tables, evidence.silence, block),
+        },
+        "picture": likeness
+        | {
+            "sharpness": B.ratios(blocks, rendered.detail, real.detail),
+            "flicker": B.ratios(blocks, rendered.flicker, real.flicker),
+            **_seam(blocks, rendered, real),
+        },
+        "sync": {
+            "top1": _top1(evidence.rendered, block),
+            "real_top1": _top1(evidence.real, block),
+        },
+        "ridge": {"correlation": ridge},
+        "copy": {
+            "correlation": B.correlations(blocks, copied.opening, real.opening),
+            "lip_distance": B.means(blocks, lip_distance(copied.points, real.points)),
+            **copied_likeness,
+            **_seam(blocks, copied, real),
+        },
+        "margin": {
+            "correlation_over_ridge": correlation - ridge,
+            "psnr_mask_over_copy": _difference(likeness, copied_likeness, "psnr_mask"),
+        },
+    }
+    if evidence.official:
+        samples["official"] = _official(evidence.official, block)
+    return {
+        group: {name: B.interval(values) for name, values in figures.items()}
+        for group, figures in samples.items()
+    }
+
+
+def _shifted(tables: Tables, block: float) -> np.ndarray:
+    """Of the mean over shifts, taken within each resample of the frames that were tried."""
+    rows = tables.shifted_rows
+    if len(rows) < 2:
+        return _nothing()
+    apart = (rows[-1] - rows[0]) / (len(rows) - 1)  # frames
+    blocks = B.Blocks(len(rows), block / apart)
+    each = B.correlations(blocks, tables.shifted_opening, tables.real.opening[rows])  # (R, K)
+    known = np.isfinite(each)
+    return B.divided(np.where(known, each, 0.0).sum(axis=1), known.sum(axis=1))
+
+
+def _silence(
+    blocks: B.Blocks, tables: Tables, silence: Silence | None, block: float
+) -> dict[str, np.ndarray]:
+    if silence is None:
+        return {"silence": _nothing(), "silence_digital": _nothing()}
+    rendered, real = silence.openings(tables)
+    pauses = B.Blocks(len(silence.pauses), block / silence.apart, seed=1)
+    digital = B.Blocks(len(silence.digital), block / silence.digital_apart, seed=2)
+    painted, closed = B.means(digital, silence.digital), B.means(pauses, silence.pauses)
+    return {
+        "silence": B.ratios(blocks, rendered, real),
+        "silence_digital": B.divided(painted, closed),
+    }
+
+
+def _likeness(blocks: B.Blocks, mouth: Table) -> dict[str, np.ndarray]:
+    return {
+        "psnr_mask": _psnr(B.means(blocks, mouth.error_mask)),
+        "psnr_crop": _psnr(B.means(blocks, mouth.error_crop)),
+        "ssim_mask": B.means(blocks, mouth.ssim_mask),
+        "ssim_crop": B.means(blocks, mouth.ssim_crop),
+    }
+
+
+def _psnr(error: np.ndarray) -> np.ndarray:
+    """dB of mean squared errors (R,); infinite where there is none."""
+    with np.errstate(divide="ignore"):
+        return 10 * np.log10(255**2 / error)
+
+
+def _difference(
+    ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray], name: str
+) -> np.ndarray:
+    with np.errstate(invalid="ignore"):  # of two infinite ones
+        return ours[name] - theirs[name]
+
+
+def _seam(blocks: B.Blocks, mouth: Table, real: Table) -> dict[str, np.ndarray]:
+    return {
+        "seam": 1 + B.ratios(blocks, mouth.border, real.edge),
+        "seam_step": B.means(blocks, mouth.step),
+    }
+
+
+def _top1(judged: Judged | None, block: float) -> np.ndarray:
+    """An answer hears and sees AVERAGE windows, so neighbours share most: blocks are longer."""
+    if judged is None:
+        return _nothing()
+    return B.means(B.Blocks(len(judged.right), block + AVERAGE), judged.right)
+
+
+def _official(score: OfficialScore, block: float) -> dict[str, np.ndarray]:
+    found = {}
+    for prefix, windows in (("", score.rendered), ("real_", score.real)):
+        blocks = B.Blocks(len(windows.distances), block)
+        curves = B.means(blocks, windows.distances)  # (R, 31)
+        found[f"{prefix}lse_d"] = curves.min(axis=1)
+        found[f"{prefix}lse_c"] = np.median(curves, axis=1) - curves.min(axis=1)
+    return found
+
+
+def _nothing() -> np.ndarray:
+    return np.full(B.RESAMPLES, np.nan)
