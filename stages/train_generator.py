@@ -7,6 +7,7 @@ import torch
 
 from lipsync.generator.model import Generator
 from lipsync.generator.params import GeneratorParams
+from lipsync.generator.perceptual import load_vgg
 from lipsync.generator.reference import choose_reference
 from lipsync.generator.task import GeneratorTask
 from lipsync.generator.weights import save_generator
@@ -17,11 +18,17 @@ from lipsync.training.data import to_unit
 from lipsync.training.params import Epochs
 from lipsync.training.session import open_session
 
+PRETRAINED = Path("models/pretrained/vgg")
+
 
 @stage
 def train_generator(params: PersonParams) -> None:
     """Read faces, speech and SyncNet; write weights, full state, history and sample pictures."""
     chosen, models = params[GeneratorParams], Path("models") / params.person
+    # Before the session, whose fingerprint hashes the folder that a download goes to.
+    vgg = None
+    if chosen.losses.perceptual and chosen.perceptual.features == "vgg19":
+        vgg = load_vgg(chosen.perceptual.weights, PRETRAINED)
     session = open_session("train_generator", params)
     data, device = session.data, session.compute.device
     syncnet = load_syncnet(models / "syncnet.safetensors").to(device)
@@ -48,6 +55,7 @@ def train_generator(params: PersonParams) -> None:
         chosen,
         session.compute,
         session.seed,
+        vgg.to(device) if vgg else None,
     )
     state = session.train(model, task, chosen, params[Epochs].root)
     picture = reference[0].permute(1, 2, 0).cpu().numpy()  # (S, S, 3)

@@ -1,6 +1,6 @@
 """Params of stage train_generator."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, PositiveInt
 
@@ -13,10 +13,17 @@ class LossWeights(Section):
 
     l1: float = Field(1.0, ge=0)  # over the pasted region
     mouth: float = Field(2.0, ge=0)  # L1 again, around the lips alone
-    perceptual: float = Field(0.2, ge=0)  # L1 between SyncNet's features of picture and truth
+    perceptual: float = Field(0.2, ge=0)  # L1 between features of picture and truth
     sync: float = Field(0.002, ge=0)  # the pictures must match their own speech, says SyncNet
     temporal: float = Field(0.1, ge=0)  # L1 between changes from picture to picture
     lips: float = Field(0.03, ge=0)  # speech alone must tell the shape of the lips
+
+
+class PerceptualParams(Section):
+    """Whose features the perceptual loss compares."""
+
+    features: Literal["syncnet", "vgg19"] = "syncnet"
+    weights: str = "imagenet"  # of vgg19: torchvision's, or the path of a file
 
 
 class GeneratorParams(OptimizerParams, key="generator"):
@@ -33,6 +40,7 @@ class GeneratorParams(OptimizerParams, key="generator"):
     clip: int = Field(5, ge=1)  # consecutive frames in a sample; SyncNet needs as many as it sees
     speech_steps: int = Field(1500, ge=0)  # in which speech alone learns the lips' shape, first
     losses: LossWeights = LossWeights()
+    perceptual: PerceptualParams = PerceptualParams()
     shift: int = Field(0, ge=0)  # pixels that a clip is moved by at most
     jitter: float = Field(0.0, ge=0, lt=1)  # brightness and contrast
     gain: float = Field(4.0, ge=0)  # dB of speech level at most, either way

@@ -13,6 +13,7 @@ from lipsync.generator import losses as L
 from lipsync.generator.lips import LipShapes, teach_lips
 from lipsync.generator.model import Generator
 from lipsync.generator.params import GeneratorParams
+from lipsync.generator.perceptual import VGGFeatures
 from lipsync.syncnet.model import SyncNet
 from lipsync.training import augment
 from lipsync.training.data import PersonData, to_unit
@@ -50,7 +51,9 @@ class GeneratorTask:
 
     Args:
         reference: (1, 3, S, S) 0..1
-        syncnet: frozen, on the device; for the perceptual and the sync loss
+        syncnet: frozen, on the device; for the sync loss, and for the perceptual one without
+            ``vgg``
+        vgg: frozen, on the device; for the perceptual loss in place of SyncNet
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class GeneratorTask:
         params: GeneratorParams,
         compute: Compute,
         seed: int,
+        vgg: VGGFeatures | None = None,
     ) -> None:
         if params.losses.sync > 0 and params.clip < syncnet.frames:
             raise LipsyncError(
@@ -70,6 +74,7 @@ class GeneratorTask:
                 "raise it, or set generator.losses.sync: 0"
             )
         self.model, self.syncnet, self.data = model, syncnet, data
+        self.vgg = vgg
         self.reference, self.params = reference, params
         self.compute, self.seed = compute, seed
         self.starts = runs(data.valid[: split.training_end], params.clip)
@@ -149,15 +154,17 @@ class GeneratorTask:
         starts: torch.Tensor,
         draw: torch.Generator,
     ) -> dict[str, torch.Tensor]:
-        """Losses that SyncNet judges, on pictures as the viewer sees them."""
+        """Losses that a trained network judges, on pictures as the viewer sees them."""
         weights, syncnet = self.params.losses, self.syncnet
         terms = {}
         with self.compute.autocast():
-            painted = syncnet.features(syncnet.mouth(pasted))
+            if weights.sync or self.vgg is None:
+                painted = syncnet.features(syncnet.mouth(pasted))
             if weights.perceptual:
+                seen = painted if self.vgg is None else self.vgg(pasted)
                 with torch.no_grad():
-                    real = syncnet.features(syncnet.mouth(truth))
-                terms["perceptual"] = L.perceptual(painted, real).float()
+                    real = self._features(truth)
+                terms["perceptual"] = L.perceptual(seen, real).float()
             if weights.sync:
                 far = torch.randint(
                     NEAR, self.training_end - NEAR, (len(starts), NEGATIVES), generator=draw
@@ -169,6 +176,12 @@ class GeneratorTask:
                 )
                 terms["sync"] = L.sync(syncnet, painted[-1], rows, self.params.clip).float()
         return terms
+
+    def _features(self, pictures: torch.Tensor) -> list[torch.Tensor]:
+        """What the perceptual loss compares."""
+        if self.vgg is not None:
+            return self.vgg(pictures)
+        return self.syncnet.features(self.syncnet.mouth(pictures))
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """L1 over the pasted region and the lips, and PSNR (dB) in the mask, held out."""
