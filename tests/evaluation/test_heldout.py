@@ -162,6 +162,9 @@ def test_intervals_lie_around_their_figures(held_out, heights) -> None:
     )
     assert better[1][0] > 0
     assert told["mouth.silence_digital"][0] == pytest.approx(0.9)
+    assert told["mouth.opening_digital"][0] == pytest.approx(0.09)
+    real = tables.real.opening[np.isfinite(tables.real.opening)]
+    assert (real < found["mouth"]["opening_closed"]).mean() == pytest.approx(0.1, abs=0.01)
     assert set(edges) <= set(found)
     for group, figure in edges.items():
         assert set(figure) <= set(found[group])

@@ -83,7 +83,7 @@ def _silence(
     blocks: B.Blocks, tables: Tables, silence: Silence | None, block: float
 ) -> dict[str, np.ndarray]:
     if silence is None:
-        return {"silence": _nothing(), "silence_digital": _nothing()}
+        return {}
     rendered, real = silence.openings(tables)
     pauses = B.Blocks(len(silence.pauses), block / silence.apart, seed=1)
     digital = B.Blocks(len(silence.digital), block / silence.digital_apart, seed=2)
@@ -91,6 +91,7 @@ def _silence(
     return {
         "silence": B.ratios(blocks, rendered, real),
         "silence_digital": B.divided(painted, closed),
+        "opening_digital": painted,
     }
 
 

@@ -38,6 +38,7 @@ HEADLINE = (
     "ridge.correlation",
     "copy.psnr_mask",
 )
+CLOSED = 10.0  # percentile of the real opening that stands for a closed mouth
 DIGITS = {
     "psnr_mask": 2,
     "psnr_crop": 2,
@@ -45,6 +46,8 @@ DIGITS = {
     "ssim_mask": 4,
     "ssim_crop": 4,
     "lip_distance": 4,
+    "opening_digital": 4,
+    "opening_closed": 4,
 }
 
 
@@ -70,6 +73,8 @@ def figures(tables: Tables, evidence: Evidence) -> Figures:
             "lip_distance": _lip_distance(rendered, real),
             "silence": ratio(*silence.openings(tables)) if silence else None,
             "silence_digital": silence.digital_ratio() if silence else None,
+            "opening_digital": _mean(silence.digital) if silence else None,
+            "opening_closed": _percentile(real.opening, CLOSED),
         },
         "picture": _likeness(rendered)
         | {
@@ -140,6 +145,11 @@ def _mean(values: np.ndarray) -> float:
     """Over the frames in which it is known; NaN where there are none."""
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else float("nan")
+
+
+def _percentile(values: np.ndarray, percent: float) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.percentile(known, percent)) if len(known) else float("nan")
 
 
 def ratio(rendered: np.ndarray, real: np.ndarray) -> float:
