@@ -58,6 +58,26 @@ def test_a_published_binary_is_the_same_network(folder: Path, tmp_path: Path):
     assert load(binary).weights_sha256 != load(folder).weights_sha256
 
 
+@pytest.mark.parametrize("binary", [False, True])
+def test_what_the_hubs_cache_holds_needs_no_network(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, binary: bool
+):
+    from huggingface_hub import constants
+
+    repository, commit = tmp_path / "models--some--hubert", "0123456789" * 4
+    write_hubert(repository / "snapshots" / commit, binary=binary)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    encoder = create_encoder(SpeechParams(encoder="hubert", weights="some/hubert"), 25)
+    assert np.array_equal(encoder.encode(speech(1), 25), load(folder).encode(speech(1), 25))
+    # Without the preprocessor's file too, which some checkpoints do not have
+    (repository / "snapshots" / commit / "preprocessor_config.json").unlink()
+    plain = create_encoder(SpeechParams(encoder="hubert", weights="some/hubert"), 25)
+    assert np.array_equal(plain.encode(speech(1), 25), encoder.encode(speech(1), 25))
+
+
 def test_the_preprocessor_decides_on_the_gain(folder: Path, tmp_path: Path):
     plain = write_hubert(tmp_path, normalise=False)
     sound = speech(1)
