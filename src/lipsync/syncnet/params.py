@@ -22,6 +22,9 @@ class SyncNetParams(OptimizerParams, key="syncnet"):
     jitter: float = Field(0.1, ge=0, lt=1)  # brightness and contrast of the pictures
     shift: int = Field(3, ge=0)  # pixels of 64 that the picture is moved by at most
     gain: float = Field(6.0, ge=0)  # dB of speech level at most, either way
+    zoom: float = Field(0.0, ge=0, lt=0.5)  # share by which the picture is enlarged or shrunk
+    rotation: float = Field(0.0, ge=0, le=45)  # degrees that it is turned by at most, either way
+    noise: float = Field(0.1, ge=0, le=1)  # amplitude of noise under the speech, of the speech's
     temperature: PositiveFloat = 0.07  # at the start; it is learned
 
     def architecture(self) -> dict[str, Any]:

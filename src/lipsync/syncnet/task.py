@@ -70,6 +70,10 @@ class SyncNetTask:
                 centres.to(device), params.context, params.frames - 1 + params.context
             )
             rows = augment.loudness(rows, params.gain, self.data.per_decibel, draw)
+            known = self.model.standardize
+            rows = augment.noise(
+                rows, params.noise, self.data.per_decibel, known.mean, known.deviation, draw
+            )
             speech = self.model.embed_speech(rows)
         loss = contrastive_loss(
             faces.float(),
@@ -85,6 +89,7 @@ class SyncNetTask:
         frames = starts[:, None] + torch.arange(window, device=starts.device)  # (B, T)
         mouths = self.model.mouth(to_unit(self.data.crops[frames.flatten()]))  # (B T, 3, 64, 64)
         mouths = augment.shift(mouths, self.params.shift, window, draw)
+        mouths = augment.geometry(mouths, self.params.zoom, self.params.rotation, window, draw)
         mouths = augment.colour(mouths, self.params.jitter, window, draw)
         pictures = self.model.embed_pictures(self.model.features(mouths)[-1])  # (B T, E)
         return self.model.embed_faces(pictures.unflatten(0, (-1, window)))

@@ -65,3 +65,61 @@ def loudness(
         return rows
     added = uniform((len(rows), 1, 1), -decibels, decibels, generator, rows) * per_decibel
     return torch.where(rows > 0, (rows + added).clamp_min(0), rows)
+
+
+def geometry(
+    pictures: torch.Tensor, zoom: float, degrees: float, window: int, generator: torch.Generator
+) -> torch.Tensor:
+    """Enlarge or shrink each window and turn it, around the middle; the edge is repeated.
+
+    Not for pictures that need a gradient: on a GPU that of the sampling is not deterministic.
+
+    Args:
+        pictures: (B * window, C, H, W), square
+        zoom: share of the size at most, either way
+        degrees: at most, either way
+    """
+    if zoom == 0 and degrees == 0:
+        return pictures
+    windows = len(pictures) // window
+    scale = 1 / (1 + uniform((windows,), -zoom, zoom, generator, pictures))
+    angle = torch.deg2rad(uniform((windows,), -degrees, degrees, generator, pictures))
+    cosine, sine, nothing = scale * angle.cos(), scale * angle.sin(), torch.zeros_like(angle)
+    rows = [torch.stack([cosine, -sine, nothing], 1), torch.stack([sine, cosine, nothing], 1)]
+    turns = torch.stack(rows, 1).repeat_interleave(window, 0)  # (B * window, 2, 3)
+    grid = F.affine_grid(turns, list(pictures.shape), align_corners=False)
+    return F.grid_sample(
+        pictures, grid, mode="bilinear", padding_mode="border", align_corners=False
+    ).contiguous(memory_format=torch.channels_last)
+
+
+def noise(
+    rows: torch.Tensor,
+    amount: float,
+    per_decibel: float,
+    mean: torch.Tensor,
+    spread: torch.Tensor,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """Background noise under the sound of each window, of a level that is drawn anew.
+
+    Features that know a level are log powers, and powers add: the noise has the spectrum of the
+    speech at a standard deviation above its mean, and an amplitude of at most ``amount`` of it. To
+    other features Gaussian noise is added, of at most ``amount`` of each one's spread.
+
+    Args:
+        rows: (B, K, D)
+        per_decibel: as of ``loudness``
+        mean, spread: (D,) of the features over the training part
+    """
+    if amount == 0:
+        return rows
+    level = uniform((len(rows), 1, 1), 0, amount, generator, rows)
+    if per_decibel == 0:
+        drawn = torch.randn(rows.shape, generator=generator).to(rows.device)
+        return rows + level * spread * drawn
+    decade = 10 * per_decibel  # what ten times the power adds
+    # The power of noise in a band goes like the square of a Gaussian in two dimensions.
+    power = uniform(tuple(rows.shape), 1e-6, 1, generator, rows).log().neg()
+    added = 10 ** ((mean + spread) / decade) * level**2 * power
+    return decade * torch.log10(10 ** (rows / decade) + added)
