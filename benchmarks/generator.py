@@ -35,7 +35,7 @@ def make_generator(preset: str) -> Generator:
         values["crop"]["size"],
         *SPEECH,
         channels=tuple(chosen["channels"]),
-        speech_channels=chosen["speech_channels"],
+        code_channels=chosen["code_channels"],
     ).eval()
 
 
@@ -46,7 +46,7 @@ def gigaflops(generator: Generator) -> float:
     with torch.no_grad():
         reference = generator.encode_reference(picture)
         with FlopCounterMode(display=False) as counter:
-            generator.generate(picture, reference, speech)
+            generator.generate(picture, reference, generator.lips(speech))
     return counter.get_total_flops() / 1e9
 
 

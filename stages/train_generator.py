@@ -44,7 +44,7 @@ def train_generator(params: PersonParams) -> None:
     number = choose_reference(data.crops[training], data.seen[training], data.mouth[training])
     reference = data.crops[number : number + 1]  # (1, 3, S, S)
     model = Generator(data.size, data.speech_dimension, **chosen.architecture())
-    model.speech.standardize.fit(session.training_rows())
+    model.lips.standardize.fit(session.training_rows())
     model.to(device, memory_format=torch.channels_last)
     task = GeneratorTask(
         model,

@@ -71,7 +71,7 @@ def shrink(values: dict) -> None:
     values["split"].update(validation=0.3, gap=1.0)
     values["crop"].update(size=64)
     values["syncnet"].update(epochs=1, channels=8, embedding=16)
-    values["generator"].update(channels=[8, 16], speech_channels=16, batch_size=10)
+    values["generator"].update(channels=[8, 16], code_channels=16, batch_size=10)
     values["evaluate"].update(shifts=3, shifted_frames=10)
     values["render"].update(preset="ultrafast")
 

@@ -77,7 +77,7 @@ def test_presets_follow_each_other_and_keep_every_comment(params):
 
 def test_a_preset_switches_all_losses_on(params):
     text = params.read_text()
-    params.write_text(text.replace("sync: 0.002", "sync: 0").replace("lips: 0.03", "lips: 0"))
+    params.write_text(text.replace("sync: 0.002", "sync: 0").replace("mouth: 2.0", "mouth: 0"))
     lipsync("preset", "production", cwd=params.parent)
     losses = load_params(params).for_person("sample")[GeneratorParams].losses
     assert all(weight > 0 for weight in losses.model_dump().values())

@@ -41,6 +41,6 @@ def tiny_person() -> PersonData:
 def awake(model: Generator) -> Generator:
     """An untrained generator that paints and moves something: its last layers start at zero."""
     with torch.no_grad():
-        for last in (model.flow, model.paint):
+        for last in (model.flow, model.paint, model.lips.head):
             last.weight.normal_(std=0.1)
     return model

@@ -28,7 +28,7 @@ QUICK: Values = {
         "learning_rate": 1e-3,
         "ema_decay": 0.996,
         "channels": [48, 80, 112],
-        "speech_channels": 128,
+        "code_channels": 128,
         "losses": LOSSES,
         "shift": 0,
         "jitter": 0.0,
@@ -43,7 +43,7 @@ PRODUCTION: Values = {
         "learning_rate": 5e-4,
         "ema_decay": 0.999,
         "channels": [48, 80, 112, 144],
-        "speech_channels": 192,
+        "code_channels": 192,
         "losses": LOSSES,
         "shift": 4,
         "jitter": 0.05,
@@ -58,7 +58,7 @@ MAX: Values = {
         "learning_rate": 3e-4,
         "ema_decay": 0.9995,
         "channels": [64, 96, 144, 192],
-        "speech_channels": 256,
+        "code_channels": 256,
         "losses": LOSSES,
         "shift": 6,
         "jitter": 0.05,
@@ -103,6 +103,7 @@ def write_preset(name: str, params: Path) -> list[tuple[str, Any, Any]]:
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 10_000  # columns: never wrap a line
+    yaml.representer.add_representer(type(None), _write_null)
     content = yaml.load(params.read_text(encoding="utf-8"))
     changes = list(_set(content, PRESETS[name].values))
     with atomic_path(params) as temporary:
@@ -121,6 +122,11 @@ def _set(content: CommentedMap, values: Values, prefix: str = "") -> list[tuple[
             changes.append((f"{prefix}{key}", content.get(key), value))
             content[key] = _in_one_line(value) if isinstance(value, list) else value
     return changes
+
+
+def _write_null(representer: Any, _: None) -> Any:
+    """As params.yaml has it; ruamel would leave the place empty."""
+    return representer.represent_scalar("tag:yaml.org,2002:null", "null")
 
 
 def _in_one_line(items: list[Any]) -> CommentedSeq:

@@ -11,7 +11,7 @@ from tests.tiny import BANDS, SIZE, awake, tiny_person
 def test_faces_follow_their_own_frame_and_the_given_speech() -> None:
     torch.manual_seed(0)
     data = tiny_person()
-    model = awake(Generator(SIZE, BANDS, 2, 2, channels=(16, 16, 16), speech_channels=16)).eval()
+    model = awake(Generator(SIZE, BANDS, 2, 2, channels=(16, 16, 16), code_channels=16)).eval()
     reference = data.crops[3].permute(1, 2, 0).numpy()  # (S, S, 3)
     paint = generator_paint(model, data, reference)
     faces = paint(np.array([10, 10, 90]), np.array([10, 50, 50]))

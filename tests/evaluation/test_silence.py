@@ -91,7 +91,7 @@ def test_digital_silence_is_held_against_all_pauses_of_the_recording() -> None:
 
 def test_the_silent_frame_hears_nothing() -> None:
     data = tiny_person()
-    model = Generator(SIZE, BANDS, 6, 4, channels=(16, 16, 16), speech_channels=16)
+    model = Generator(SIZE, BANDS, 6, 4, channels=(16, 16, 16), code_channels=16)
     import torch
 
     heard = data.windows(torch.tensor([silent_frame(model)]), model.past, model.future)

@@ -67,7 +67,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, root: Path, face_models: P
     torch.manual_seed(0)
     crops = np.load(data / "faces.npz")["crops"]
     save_syncnet(models / "syncnet.safetensors", SyncNet(SIZE, rows.shape[1], channels=8))
-    generator = Generator(SIZE, rows.shape[1], 2, 2, channels=(16, 16, 16), speech_channels=16)
+    generator = Generator(SIZE, rows.shape[1], 2, 2, channels=(16, 16, 16), code_channels=16)
     torch.nn.init.zeros_(generator.paint.weight)  # so it paints the reference
     torch.nn.init.zeros_(generator.paint.bias)
     save_generator(models / "generator.safetensors", generator, crops[0])

@@ -26,7 +26,7 @@ SPEECH = DRAW.normal(0, 1, (7, PAST + 1 + FUTURE, DIMENSION)).astype(np.float32)
 def generator(seed: int = 0) -> Generator:
     """Random weights, loud enough that every input shows, and not all beyond 0..1."""
     torch.manual_seed(seed)
-    model = Generator(SIZE, DIMENSION, PAST, FUTURE, channels=(16, 24), speech_channels=16)
+    model = Generator(SIZE, DIMENSION, PAST, FUTURE, channels=(16, 24), code_channels=16)
     return awake(model).requires_grad_(False).eval()
 
 

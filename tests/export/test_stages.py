@@ -40,7 +40,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
     np.savez(data / "faces.npz", boxes=boxes, valid=np.ones(FRAMES, bool))
     np.savez(data / "speech.npz", weights_sha256="")
     torch.manual_seed(0)
-    model = Generator(SIZE, DIMENSION, 2, 1, channels=(8, 12), speech_channels=8)
+    model = Generator(SIZE, DIMENSION, 2, 1, channels=(8, 12), code_channels=8)
     reference = draw.integers(0, 256, (SIZE, SIZE, 3), np.uint8)
     (folder / "models" / "alice").mkdir(parents=True)
     save_generator(folder / "models" / "alice" / "generator.safetensors", model, reference)
@@ -111,7 +111,7 @@ def test_another_encoder_or_another_film_than_trained_on(
     assert "frames.mp4: 10 pictures, but boxes of 11" in done.stderr
 
     shutil.copy(project / "data" / "alice" / "faces.npz", other / "data" / "alice")
-    model = Generator(SIZE, 12, 2, 1, channels=(8, 12), speech_channels=8)
+    model = Generator(SIZE, 12, 2, 1, channels=(8, 12), code_channels=8)
     reference = np.zeros((SIZE, SIZE, 3), np.uint8)
     save_generator(other / "models" / "alice" / "generator.safetensors", model, reference)
     done = run(other, "export")

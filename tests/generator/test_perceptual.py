@@ -149,7 +149,7 @@ def test_no_network_says_where_the_weights_belong(tmp_path, monkeypatch):
 
 def test_the_loss_compares_pasted_pictures_with_the_truth(path, tmp_path):
     """And its gradient reaches the generator; SyncNet is not asked where its loss is off."""
-    params = GeneratorParams(channels=(16, 24), speech_channels=16, batch_size=5).without_sync()
+    params = GeneratorParams(channels=(16, 24), code_channels=16, batch_size=5).without_sync()
     data = tiny_person()
     split = split_frames(data.frames, data.fps, SplitParams(validation=0.25, gap=0.4))
     torch.manual_seed(0)

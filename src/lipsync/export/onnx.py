@@ -31,7 +31,7 @@ class AvatarNetwork(nn.Module):
     def forward(self, crop: torch.Tensor, speech: torch.Tensor) -> torch.Tensor:
         """(B, S, S, 3) uint8, (B, K, D) float32 -> (B, S, S, 3) float32 0..1"""
         reference = [self.get_buffer(f"reference_{level}") for level in range(self.levels)]
-        face = self.generator.generate(as_input(crop), reference, speech)
+        face = self.generator.generate(as_input(crop), reference, self.generator.lips(speech))
         return face.clamp(0, 1).permute(0, 2, 3, 1)  # (B, 3, S, S) -> (B, S, S, 3)
 
 

@@ -1,70 +1,88 @@
-"""What speech alone must tell: the shape of the lips.
+"""Teaching what speech says of the lips, before and apart from painting them.
 
-Pixels teach a speech code slowly what sound opens the mouth, and dearly: a step looks at ten
-pictures. Shapes cost next to nothing, so a step looks at 128 frames from all over the video, and
-before the first picture is painted the code is taught by shapes alone for a while.
+Pixels teach slowly and dearly what sound opens the mouth: a step looks at ten pictures, and a
+painter that hears learns the training part's words by heart. So the two are parted. ``teach_lips``
+fits the lips' shape to the speech, 128 frames a step from all over the training part, and then
+leaves it alone; the painter is shown what the lips really did, so it need not guess, and learns to
+paint any shape.
 """
 
 import torch
 from torch import nn
 
-from lipsync.generator.model import Generator
 from lipsync.generator.params import GeneratorParams
+from lipsync.generator.speech import LipPredictor
 from lipsync.progress import progress
 from lipsync.training import augment
 from lipsync.training.data import PersonData
 from lipsync.training.device import Compute, step_generator
 
-BATCH = 128  # frames whose lips are guessed from speech in a step
+BATCH = 128  # frames whose lips are guessed in a step
+AVERAGE = 0.99  # decay of the moving average of the weights, which is the result
 
 
 class LipShapes:
-    """Lips of the training part in units of their own spread, and the loss of guessing them.
+    """The lips of a person as a few numbers: their principal components in the training part.
 
     Args:
-        frames: (T,) int64 frame numbers whose lips were seen, not interpolated
+        frames: (T,) int64 frame numbers of the training part whose lips were seen
+
+    Attributes:
+        codes: (N, R) float32 in units of the first component's spread; NaN where not valid
     """
 
     def __init__(self, data: PersonData, frames: torch.Tensor, params: GeneratorParams) -> None:
         self._data, self._params = data, params
         self._frames = frames.to(data.lips.device)
-        shapes = data.lip_shapes[self._frames]  # (T, 80)
-        spread = shapes.std(0).square().mean().sqrt().clamp_min(1e-4)  # lips may be still
-        self._wanted = (shapes - shapes.mean(0)) / spread
+        shapes = data.lip_shapes.cpu().double()  # (N, 80)
+        known = shapes[frames.cpu()]
+        mean = known.mean(0)
+        _, spread, components = torch.linalg.svd(known - mean, full_matrices=False)
+        unit = (spread[0] / len(known) ** 0.5).clamp_min(1e-4)  # of the crop's side; lips may rest
+        codes = (shapes - mean) @ components[: params.lips.shapes].T / unit
+        self.codes = codes.float().to(data.lips.device)
 
-    def loss(self, model: Generator, draw: torch.Generator) -> torch.Tensor:
-        """Mean squared error over frames that ``draw`` chooses; 1 is no better than the mean.
+    def loss(self, lips: LipPredictor, draw: torch.Generator) -> torch.Tensor:
+        """Mean squared error of all members over frames that ``draw`` chooses.
 
         Squares, not absolute values: their best guess is the conditional mean, which goes with the
         truth as closely as any guess can; the median keeps rare wide openings small.
         """
         params, data = self._params, self._data
         chosen = torch.randint(len(self._frames), (BATCH,), generator=draw)
-        chosen = chosen.to(self._frames.device)
-        speech = data.windows(self._frames[chosen], params.past, params.future)
+        frames = self._frames[chosen.to(self._frames.device)]
+        speech = data.windows(frames, params.past, params.future)
         speech = augment.loudness(speech, params.gain, data.per_decibel, draw)
-        guessed = model.lip_shapes(speech).float()
-        return (guessed - self._wanted[chosen]).square().mean()
+        wanted = self.codes[frames].unsqueeze(1)  # (B, 1, R)
+        return (lips.guesses(speech).float() - wanted).square().mean()
 
 
 def teach_lips(
-    model: Generator, lips: LipShapes, params: GeneratorParams, compute: Compute, seed: int
+    lips: LipPredictor, shapes: LipShapes, params: GeneratorParams, compute: Compute, seed: int
 ) -> None:
-    """Train the speech code and its lips by shapes alone, ``params.speech_steps`` steps."""
-    parts = [model.speech, model.lips]
-    weights = [parameter for part in parts for parameter in part.parameters()]
+    """Train ``lips``, for ``params.lips.steps`` steps; it is frozen before and after."""
+    lips.requires_grad_(True)
+    weights: list[torch.Tensor] = list(lips.parameters())
+    averages = [weight.detach().clone() for weight in weights]
     optimizer = torch.optim.AdamW(
         weights, lr=params.learning_rate, weight_decay=params.weight_decay, fused=True
     )
-    for step in progress(range(params.speech_steps), desc="lips from speech"):
+    for step in progress(range(params.lips.steps), desc="lips from speech"):
         draw = step_generator(seed, step)
         torch.manual_seed(draw.initial_seed())  # dropout draws from the global generator
+        warm = min(1.0, (step + 1) / max(1, params.warmup_steps))
         for group in optimizer.param_groups:
-            warm = min(1.0, (step + 1) / max(1, params.warmup_steps))
             group["lr"] = params.learning_rate * warm
         optimizer.zero_grad(set_to_none=True)
         with compute.autocast():
-            loss = lips.loss(model, draw)
+            loss = shapes.loss(lips, draw)
         loss.backward()
         nn.utils.clip_grad_norm_(weights, params.gradient_clip)
         optimizer.step()
+        decay = min(AVERAGE, (step + 1) / (step + 11))  # young averages forget faster
+        with torch.no_grad():
+            torch._foreach_lerp_(averages, weights, 1 - decay)
+    with torch.no_grad():
+        for weight, average in zip(weights, averages, strict=True):
+            weight.copy_(average)
+    lips.requires_grad_(False)

@@ -1,18 +1,17 @@
-"""U-Net that paints the lower face from speech, a reference picture and what is visible above.
+"""U-Net that paints the lower face from the lips that speech implies, a reference picture and what
+is visible above.
 
 - The crop is masked inside (``faces.masks.visible_mask``), so nothing of the target's mouth can
   reach the network, however it is called.
 - Convolutions run at a quarter of the crop's side and less, where a processor is quick, and only
   where they count: the encoder looks at the band that is visible, and the finest level of the
   decoder paints from the first pasted row down. Above that the reference passes unchanged.
-- Speech enters every block of the bottleneck and the decoder as FiLM (Perez et al., 2018): a scale
-  and a shift of each channel.
+- Speech becomes the shape of the lips (``generator.speech``), and this enters every block of the
+  bottleneck and the decoder as FiLM (Perez et al., 2018): a scale and a shift of each channel.
 - The reference has an encoder of its own. A person's reference is one picture, so at export its
   features are constants and cost nothing.
 - The picture is the reference, moved by a smooth flow, plus what is painted over it: head and jaw
   move texture that is already sharp; what it does not show, like the inside of the mouth, is paint.
-- In training a linear head reads the shape of the lips off the speech code. Pixels alone teach a
-  code slowly what sound opens the mouth; shapes cost next to nothing, so a step looks at many.
 - A learned map at each level tells the network where on the face it is, which flat skin does not.
 - No normalisation layers: residual branches start small (De & Smith, 2020), which leaves nothing
   to fold, no batch statistics and no disagreement between training and rendering.
@@ -26,9 +25,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lipsync.faces.landmarks import LIPS
 from lipsync.faces.masks import PASTE_START, VISIBLE_END, visible_mask
-from lipsync.training.layers import Standardize, initialise
+from lipsync.generator.speech import LipPredictor
+from lipsync.training.layers import initialise
 
 PATCH = 4  # pixels of the square that becomes one position of the finest level
 GAIN = 0.2  # of a residual branch at the start
@@ -42,8 +41,8 @@ class Generator(nn.Module):
         speech_dimension: D
         past, future: speech rows before and after the frame
         channels: of the levels, from fine (S / 4) to coarse
-        speech_channels: of the speech code
-        speech_dropout: share of it that is dropped while training
+        code_channels: of the lips' code as the blocks receive it
+        shapes, members, lips_channels, lips_dropout: of ``LipPredictor``
     """
 
     visible: torch.Tensor
@@ -56,8 +55,11 @@ class Generator(nn.Module):
         future: int,
         *,
         channels: tuple[int, ...] = (48, 80, 112),
-        speech_channels: int = 128,
-        speech_dropout: float = 0.0,
+        code_channels: int = 128,
+        shapes: int = 8,
+        members: int = 4,
+        lips_channels: int = 32,
+        lips_dropout: float = 0.3,
     ) -> None:
         super().__init__()
         self.past, self.future = past, future
@@ -67,15 +69,24 @@ class Generator(nn.Module):
             "past": past,
             "future": future,
             "channels": list(channels),
-            "speech_channels": speech_channels,
-            "speech_dropout": speech_dropout,
+            "code_channels": code_channels,
+            "shapes": shapes,
+            "members": members,
+            "lips_channels": lips_channels,
+            "lips_dropout": lips_dropout,
         }
         self.register_buffer("visible", torch.from_numpy(visible_mask(size)), persistent=False)
         step = PATCH << len(channels) - 1  # pixels of the square behind a coarsest position
         self.band = step * math.ceil(VISIBLE_END * size / step)  # rows that the encoder sees
         self.top = 2 * PATCH * math.floor(PASTE_START * size / (2 * PATCH))  # first painted row
-        self.speech = SpeechCode(
-            speech_dimension, past + 1 + future, speech_channels, speech_dropout
+        self.lips = LipPredictor(
+            speech_dimension, past + 1 + future, shapes, members, lips_channels, lips_dropout
+        )
+        self.code = nn.Sequential(
+            nn.Linear(shapes, code_channels),
+            nn.ReLU(),
+            nn.Linear(code_channels, code_channels),
+            nn.ReLU(),
         )
         self.encoder = Encoder(channels)
         self.reference = Encoder(channels)
@@ -83,16 +94,15 @@ class Generator(nn.Module):
             torch.randn(1, width, size // PATCH >> level, size // PATCH >> level)
             for level, width in enumerate(channels)
         )
-        self.bottom = nn.ModuleList(Block(channels[-1], speech_channels) for _ in range(2))
+        self.bottom = nn.ModuleList(Block(channels[-1], code_channels) for _ in range(2))
         self.decoder = nn.ModuleList(
-            Decode(coarse, fine, speech_channels) for fine, coarse in itertools.pairwise(channels)
+            Decode(coarse, fine, code_channels) for fine, coarse in itertools.pairwise(channels)
         )
         self.paint = nn.Conv2d(channels[0], 3 * PATCH**2, 3, padding=1)
         self.flow = nn.Conv2d(channels[0], 2, 3, padding=1)
-        self.lips = nn.Linear(speech_channels, 2 * len(LIPS))
         initialise(self)
         # At the start the reference passes unchanged and all lips have the mean shape.
-        for last in (self.flow, self.paint, self.lips):
+        for last in (self.flow, self.paint, self.lips.head):
             nn.init.zeros_(last.weight)
 
     def forward(
@@ -107,11 +117,7 @@ class Generator(nn.Module):
         Returns:
             (B, 3, S, S) RGB around 0..1; clamp before showing
         """
-        return self.generate(crop, self.encode_reference(reference), speech)
-
-    def lip_shapes(self, speech: torch.Tensor) -> torch.Tensor:
-        """What speech says of the lips, for training: (B, past + 1 + future, D) -> (B, 80)."""
-        return self.lips(self.speech(speech))
+        return self.generate(crop, self.encode_reference(reference), self.lips(speech))
 
     def folded(self) -> "Generator":
         """A copy that paints the same with fewer operations; it is not for training."""
@@ -127,11 +133,11 @@ class Generator(nn.Module):
         return [reference, *(maps + at for maps, at in zip(features, self.place, strict=True))]
 
     def generate(
-        self, crop: torch.Tensor, reference: list[torch.Tensor], speech: torch.Tensor
+        self, crop: torch.Tensor, reference: list[torch.Tensor], lips: torch.Tensor
     ) -> torch.Tensor:
-        """``forward`` with the reference's features at hand."""
+        """``forward`` with the reference's features and the lips, (B, shapes), at hand."""
         picture, *features = reference
-        code = self.speech(speech)  # (B, C)
+        code = self.code(lips)  # (B, C)
         skips = self.encoder(crop[:, :, : self.band] * self.visible[: self.band])
         out = _join(features[-1], skips[-1])
         for block in self.bottom:
@@ -174,31 +180,6 @@ def warp(picture: torch.Tensor, flow: torch.Tensor, top: int) -> torch.Tensor:
     return F.grid_sample(picture, where.permute(0, 2, 3, 1), align_corners=False)
 
 
-class SpeechCode(nn.Module):
-    """A window of speech rows as one vector."""
-
-    def __init__(self, dimension: int, length: int, channels: int, dropout: float) -> None:
-        super().__init__()
-        self.standardize = Standardize(dimension)
-        self.row = nn.Linear(dimension, channels)
-        self.mix = nn.Sequential(
-            nn.ReLU(),
-            nn.Dropout(dropout),
-            nn.Conv1d(channels, channels, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv1d(channels, channels, 3, padding=1),
-            nn.ReLU(),
-            nn.Flatten(),
-            nn.Dropout(dropout),
-            nn.Linear(channels * length, channels),
-            nn.ReLU(),
-        )
-
-    def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        """(B, K, D) -> (B, C)"""
-        return self.mix(self.row(self.standardize(rows)).transpose(1, 2))
-
-
 class Encoder(nn.Module):
     """A picture as feature maps at S/4, S/8, ..."""
 
@@ -219,12 +200,12 @@ class Encoder(nn.Module):
 
 
 class Block(nn.Module):
-    """Residual block whose inner channels speech scales and shifts."""
+    """Residual block whose inner channels the lips scale and shift."""
 
-    def __init__(self, channels: int, speech_channels: int) -> None:
+    def __init__(self, channels: int, code_channels: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.film = nn.Linear(speech_channels, 2 * channels)
+        self.film = nn.Linear(code_channels, 2 * channels)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
         self.gain: nn.Parameter | None = nn.Parameter(torch.full((), GAIN))
 
@@ -247,11 +228,11 @@ class Block(nn.Module):
 class Decode(nn.Module):
     """Twice the side, joined with what the encoders saw there."""
 
-    def __init__(self, coarse: int, fine: int, speech_channels: int) -> None:
+    def __init__(self, coarse: int, fine: int, code_channels: int) -> None:
         super().__init__()
         self.up = nn.Sequential(nn.Conv2d(coarse, 4 * fine, 1), nn.PixelShuffle(2))
-        self.block = Block(fine, speech_channels)
-        self.refine = Block(fine, speech_channels)
+        self.block = Block(fine, code_channels)
+        self.refine = Block(fine, code_channels)
 
     def forward(self, maps: torch.Tensor, seen: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
         """(B, coarse, H, W), (B, fine, 2H, 2W), (B, C) -> (B, fine, 2H, 2W)"""

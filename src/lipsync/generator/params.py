@@ -16,7 +16,16 @@ class LossWeights(Section):
     perceptual: float = Field(0.2, ge=0)  # L1 between features of picture and truth
     sync: float = Field(0.002, ge=0)  # the pictures must match their own speech, says SyncNet
     temporal: float = Field(0.1, ge=0)  # L1 between changes from picture to picture
-    lips: float = Field(0.03, ge=0)  # speech alone must tell the shape of the lips
+
+
+class LipsParams(Section):
+    """How the shape of the lips is learned from speech, before the painting."""
+
+    shapes: int = Field(8, ge=1, le=40)  # principal components that say what the lips do
+    steps: int = Field(600, ge=1)
+    members: PositiveInt = 4  # small nets whose mean is taken
+    channels: PositiveInt = 32  # of each
+    dropout: float = Field(0.3, ge=0, lt=1)
 
 
 class PerceptualParams(Section):
@@ -35,10 +44,9 @@ class GeneratorParams(OptimizerParams, key="generator"):
     past: int = Field(6, ge=0, le=10)  # speech rows before the frame
     future: int = Field(4, ge=0, le=10)  # and after it: the look-ahead of live rendering
     channels: tuple[PositiveInt, ...] = Field((48, 80, 112), min_length=2, max_length=4)
-    speech_channels: PositiveInt = 128
-    speech_dropout: float = Field(0.0, ge=0, lt=1)
+    code_channels: PositiveInt = 128  # of the lips' code that steers the painting
     clip: int = Field(5, ge=1)  # consecutive frames in a sample; SyncNet needs as many as it sees
-    speech_steps: int = Field(1500, ge=0)  # in which speech alone learns the lips' shape, first
+    lips: LipsParams = LipsParams()
     losses: LossWeights = LossWeights()
     perceptual: PerceptualParams = PerceptualParams()
     shift: int = Field(0, ge=0)  # pixels that a clip is moved by at most
@@ -51,5 +59,10 @@ class GeneratorParams(OptimizerParams, key="generator"):
 
     def architecture(self) -> dict[str, Any]:
         """Keyword arguments of ``Generator``."""
-        names = {"past", "future", "channels", "speech_channels", "speech_dropout"}
-        return self.model_dump(include=names)
+        lips = self.lips
+        return self.model_dump(include={"past", "future", "channels", "code_channels"}) | {
+            "shapes": lips.shapes,
+            "members": lips.members,
+            "lips_channels": lips.channels,
+            "lips_dropout": lips.dropout,
+        }

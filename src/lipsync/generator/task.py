@@ -35,6 +35,7 @@ class Batch:
         starts: (clips,) int64 first frames, on the CPU
         crops: (B, 3, S, S) 0..1; B = clips * clip
         mouth_weight: (B, 1, S, S) 1 around the lips
+        lips: (B, shapes) what they really did
         speech: (B, past + 1 + future, D)
         draw: for what is random in the rest of the step
     """
@@ -42,6 +43,7 @@ class Batch:
     starts: torch.Tensor
     crops: torch.Tensor
     mouth_weight: torch.Tensor
+    lips: torch.Tensor
     speech: torch.Tensor
     draw: torch.Generator
 
@@ -93,12 +95,13 @@ class GeneratorTask:
         self.samples_per_step = self.clips * params.clip
         seen = torch.from_numpy(np.flatnonzero(data.seen[: split.training_end]))
         self.lips = LipShapes(data, seen, params)
+        model.lips.requires_grad_(False)  # taught apart, in warm_up
         mask = torch.from_numpy(paste_mask(data.size)).to(data.crops.device)
         self.paste = mask[None, None]  # (1, 1, S, S)
 
     def warm_up(self) -> None:
-        """Teach what speech alone can tell."""
-        teach_lips(self.model, self.lips, self.params, self.compute, self.seed)
+        """Teach what speech says of the lips."""
+        teach_lips(self.model.lips, self.lips, self.params, self.compute, self.seed)
 
     def steps(self) -> int:
         """Steps in an epoch, which is about as many frames as the training part has."""
@@ -111,7 +114,8 @@ class GeneratorTask:
         crops, draw = batch.crops, batch.draw
         torch.manual_seed(draw.initial_seed())  # dropout draws from the global generator
         with self.compute.autocast():
-            painted = self.model(crops, self.reference, batch.speech)
+            features = self.model.encode_reference(self.reference)
+            painted = self.model.generate(crops, features, self._show_lips(batch))
         painted = painted.float()
         pasted = crops + self.paste * (painted - crops)
         terms = {
@@ -120,13 +124,22 @@ class GeneratorTask:
         }
         if weights.temporal:
             terms["temporal"] = L.temporal_l1(painted, crops, self.paste, self.params.clip)
-        if weights.lips:
-            with self.compute.autocast():
-                terms["lips"] = self.lips.loss(self.model, draw)
         if weights.perceptual or weights.sync:
             terms |= self._expert(pasted, crops, batch.starts, draw)
         total = sum(getattr(weights, name) * value for name, value in terms.items())
         return {"loss": torch.as_tensor(total), **terms}
+
+    def _show_lips(self, batch: Batch) -> torch.Tensor:
+        """Somewhere between what the lips did and what speech says of them, (B, shapes).
+
+        The painter must trust what it is shown, and yet know what guesses look like.
+        """
+        clips = len(batch.starts)
+        share = augment.uniform((clips, 1), 0, 1, batch.draw, batch.lips)
+        share = share.repeat_interleave(self.params.clip, 0)  # (B, 1)
+        with torch.no_grad():
+            guessed = self.model.lips(batch.speech)
+        return torch.lerp(guessed.float(), batch.lips, share)
 
     def fetch(self, epoch: int, step: int) -> Batch:
         """The clips of a step, augmented; whole clips alike."""
@@ -145,7 +158,7 @@ class GeneratorTask:
         speech = speech.unflatten(0, (-1, params.clip)).flatten(1, 2)  # one gain for a whole clip
         speech = augment.loudness(speech, params.gain, data.per_decibel, draw)
         speech = speech.reshape(len(frames), params.past + 1 + params.future, -1)
-        return Batch(starts, crops, lips, speech, draw)
+        return Batch(starts, crops, lips, self.lips.codes[frames], speech, draw)
 
     def _expert(
         self,
@@ -230,7 +243,9 @@ def paint(
     features = model.encode_reference(reference)
     parts = [
         model.generate(
-            to_unit(data.crops[some]), features, data.windows(other, model.past, model.future)
+            to_unit(data.crops[some]),
+            features,
+            model.lips(data.windows(other, model.past, model.future)),
         )
         for some, other in zip(frames.split(BATCH), spoken.split(BATCH), strict=True)
     ]

@@ -1,0 +1,207 @@
+"""What each loss buys: the same training without it, on the sample and on real clips.
+
+    python benchmarks/ablation.py WORK [--clips FOLDER] [--steps 600] [--vgg WEIGHTS]
+                                       [--people ...] [--variants ...]
+
+WORK becomes a project of its own, with a person for each clip (every *.mp4 in FOLDER, and the
+sample) and one for each variant of it, which shares the clip's pictures, speech and SyncNet. Every
+variant is trained by stage train_generator for the same number of steps and measured by stage
+evaluate on the same held-out frames. What is done stays done when the script is started again.
+
+Two tables are printed as Markdown: figures with 95 % intervals, and differences from the full
+training. WORK/<person>.png puts the variants' contact sheets below each other.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from ruamel.yaml import YAML
+
+from lipsync.generator.params import GeneratorParams
+from lipsync.params import load_params
+from lipsync.training.params import SplitParams
+from lipsync.training.split import runs, split_frames
+
+ROOT = Path(__file__).resolve().parents[1]
+PREPARE = (
+    "extract_frames",
+    "detect_landmarks",
+    "crop_faces",
+    "align_audio",
+    "extract_audio_features",
+    "train_syncnet",
+)
+FULL = "full"
+VARIANTS: dict[str, dict[str, Any]] = {
+    FULL: {},
+    "no-sync": {"losses": {"sync": 0.0}},
+    "no-mouth-temporal": {"losses": {"mouth": 0.0, "temporal": 0.0}},
+    "no-perceptual": {"losses": {"perceptual": 0.0}},
+}
+FIGURES = (  # group, name, heading, format
+    ("mouth", "correlation", "r", ".2f"),
+    ("ridge", "correlation", "r of ridge", ".2f"),
+    ("mouth", "correlation_shifted", "r, wrong speech", ".2f"),
+    ("mouth", "lip_distance", "lips off", ".4f"),
+    ("mouth", "silence_digital", "opening in silence", ".2f"),
+    ("sync", "top1", "top-1", ".2f"),
+    ("picture", "psnr_mask", "PSNR, dB", ".1f"),
+    ("copy", "psnr_mask", "PSNR of copy", ".1f"),
+    ("picture", "sharpness", "sharpness", ".2f"),
+    ("picture", "flicker", "flicker", ".2f"),
+    ("picture", "seam", "seam", ".2f"),
+)
+
+
+def make_project(work: Path, clips: Path | None) -> list[str]:
+    """Copy this project's files to ``work``, once; the clips' names."""
+    videos = {"sample": Path("data/videos/sample.mp4")}
+    for clip in sorted(clips.glob("*.mp4")) if clips else []:
+        videos[clip.stem.lower()] = clip.resolve()
+    if not (work / "params.yaml").exists():
+        names = subprocess.run(
+            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        for name in filter(None, names.stdout.split("\0")):
+            if (ROOT / name).is_file() and name != "params.yaml":
+                (work / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, work / name)
+        yaml = YAML()
+        params = yaml.load(ROOT / "params.yaml")
+        params["people"] = {name: {"video": str(path)} for name, path in videos.items()}
+        yaml.dump(params, work / "params.yaml")
+    return list(videos)
+
+
+def run(work: Path, stage: str, *person: str) -> None:
+    """Run a stage's script in the project."""
+    environment = os.environ | {"PYTHONPATH": str(work / "src")}
+    script = f"stages/{stage}.py"
+    print(f"{stage} {' '.join(person)}", file=sys.stderr, flush=True)
+    done = subprocess.run([sys.executable, script, *person], cwd=work, env=environment)
+    if done.returncode:
+        sys.exit(f"{script} {' '.join(person)}: exit code {done.returncode}")
+
+
+def prepare(work: Path, person: str) -> None:
+    """All stages up to SyncNet, where they were not run yet."""
+    if not (work / "models/face").exists():
+        run(work, "fetch_face_models")
+    if not (work / "models" / person / "syncnet_state.safetensors").exists():
+        for stage in PREPARE:
+            run(work, stage, person)
+
+
+def epochs_for(work: Path, person: str, steps: int) -> int:
+    """Epochs of the generator that come nearest to ``steps``."""
+    params = load_params(work / "params.yaml").for_person(person)
+    chosen = params[GeneratorParams]
+    with np.load(work / "data" / person / "faces.npz") as faces:
+        valid = faces["valid"]
+    with np.load(work / "data" / person / "speech.npz") as speech:
+        split = split_frames(len(valid), float(speech["fps"]), params[SplitParams])
+    clips = max(1, chosen.batch_size // chosen.clip)
+    each = max(1, len(runs(valid[: split.training_end], chosen.clip)) // (clips * chosen.clip))
+    return max(1, round(steps / each))
+
+
+def train_variant(work: Path, person: str, variant: str, steps: int) -> Path:
+    """Train and measure one; the folder of its metrics."""
+    name = f"{person}_{variant}"
+    yaml = YAML()
+    params = yaml.load(work / "params.yaml")
+    video = params["people"][person]["video"]
+    entry = {"video": video, "epochs": epochs_for(work, person, steps)}
+    params["people"][name] = entry | {"generator": VARIANTS[variant]}
+    yaml.dump(params, work / "params.yaml")
+    for folder in ("data", "models"):
+        (work / folder / name).mkdir(parents=True, exist_ok=True)
+    shared = [*(work / "data" / person).iterdir(), work / "models" / person / "syncnet.safetensors"]
+    for source in shared:
+        target = source.parent.with_name(name) / source.name
+        if not target.exists():
+            target.symlink_to(source)
+    metrics = work / "metrics" / name
+    if not (metrics / "evaluation.json").exists():
+        run(work, "train_generator", name)
+        run(work, "evaluate", name)
+    return metrics
+
+
+def cell(details: dict[str, Any], group: str, name: str, form: str) -> str:
+    """A figure and its interval."""
+    value = details.get(group, {}).get(name)
+    if value is None:
+        return "–"
+    between = details[group].get(f"{name}_interval")
+    text = format(value, form)
+    return f"{text} ({format(between[0], form)} … {format(between[1], form)})" if between else text
+
+
+def print_tables(results: dict[str, dict[str, dict[str, Any]]]) -> None:
+    """Markdown, a table for each person."""
+    for person, found in results.items():
+        epochs = found[FULL]["epochs"] if FULL in found else "?"
+        print(f"\n**{person}**, {epochs} epochs\n")
+        print("| " + " | ".join(["", *found]) + " |")
+        print("|---" * (len(found) + 1) + "|")
+        for group, name, heading, form in FIGURES:
+            cells = [cell(details, group, name, form) for details in found.values()]
+            print("| " + " | ".join([heading, *cells]) + " |")
+
+
+def write_sheet(path: Path, folders: dict[str, Path]) -> None:
+    """The rendered row of each variant's contact sheet below the real one."""
+    rows = []
+    for variant, folder in folders.items():
+        sheet = cv2.imread(str(folder / "evaluation" / "contact_sheet.png"))
+        part = len(sheet) // 3  # real, rendered, difference
+        if not rows:
+            rows.append(sheet[:part])
+        row = sheet[part : 2 * part].copy()
+        cv2.putText(row, variant, (90, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (200, 60, 0), 1)
+        rows.append(row)
+    cv2.imwrite(str(path), np.concatenate(rows))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("work", type=Path, help="folder of the throw-away project")
+    parser.add_argument("--clips", type=Path, help="folder of further videos")
+    parser.add_argument("--steps", type=int, default=600, help="of each training, nearly")
+    parser.add_argument("--vgg", type=Path, help="VGG19's ImageNet weights, for one more variant")
+    parser.add_argument("--people", nargs="+", help="only these, by the clips' names")
+    parser.add_argument("--variants", nargs="+", help="only these")
+    arguments = parser.parse_args()
+    if arguments.vgg:
+        weights = str(arguments.vgg.resolve())
+        VARIANTS["vgg"] = {"perceptual": {"features": "vgg19", "weights": weights}}
+    work = arguments.work.resolve()
+    work.mkdir(parents=True, exist_ok=True)
+    people = make_project(work, arguments.clips)
+    results: dict[str, dict[str, dict[str, Any]]] = {}
+    for person in arguments.people or people:
+        prepare(work, person)
+        folders = {
+            variant: train_variant(work, person, variant, arguments.steps)
+            for variant in arguments.variants or VARIANTS
+        }
+        results[person] = {
+            variant: json.loads((folder / "evaluation" / "details.json").read_text())
+            | {"epochs": epochs_for(work, person, arguments.steps)}
+            for variant, folder in folders.items()
+        }
+        write_sheet(work / f"{person}.png", folders)
+    print_tables(results)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""From speech to the shape of the lips: the one way by which sound reaches the picture.
+
+A minute of one person holds few words, so what can be learned from them is kept small: a handful of
+numbers, the lips' principal components, guessed by a few small nets whose mean counts (Breiman,
+"Bagging predictors", 1996). They share nothing but their input and run as one grouped convolution.
+"""
+
+import torch
+from torch import nn
+
+from lipsync.training.layers import Standardize
+
+
+class LipPredictor(nn.Module):
+    """Windows of speech rows -> lips.
+
+    Args:
+        dimension: D
+        length: K, rows of a window
+        shapes: R, numbers that say what the lips do
+        members: nets whose mean is taken
+        channels: of each
+        dropout: share of a net's features that is dropped while training
+    """
+
+    def __init__(
+        self, dimension: int, length: int, shapes: int, members: int, channels: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.members = members
+        wide = members * channels
+        self.standardize = Standardize(dimension)
+        self.net = nn.Sequential(
+            nn.Conv1d(dimension, wide, 1),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Conv1d(wide, wide, 3, padding=1, groups=members),
+            nn.ReLU(),
+            nn.Conv1d(wide, wide, 3, padding=1, groups=members),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Conv1d(wide, wide, length, groups=members),  # (B, M c, K) -> (B, M c, 1)
+            nn.ReLU(),
+        )
+        self.head = nn.Conv1d(wide, members * shapes, 1, groups=members)
+
+    def guesses(self, rows: torch.Tensor) -> torch.Tensor:
+        """Of each member: (B, K, D) -> (B, M, R)"""
+        out = self.head(self.net(self.standardize(rows).transpose(1, 2)))  # (B, M R, 1)
+        return out.squeeze(2).unflatten(1, (self.members, -1))
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        """(B, K, D) -> (B, R), in units of the first component's spread; 0 is the mean shape."""
+        return self.guesses(rows).mean(1)
