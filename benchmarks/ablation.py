@@ -78,6 +78,7 @@ def make_project(work: Path, clips: Path | None) -> list[str]:
         params = yaml.load(ROOT / "params.yaml")
         params["people"] = {name: {"video": str(path)} for name, path in videos.items()}
         yaml.dump(params, work / "params.yaml")
+        subprocess.run(["git", "init", "-q"], cwd=work, check=True)  # DVC wants to stand in one
     return list(videos)
 
 
