@@ -78,7 +78,13 @@ def make_project(work: Path, clips: Path | None) -> list[str]:
         params = yaml.load(ROOT / "params.yaml")
         params["people"] = {name: {"video": str(path)} for name, path in videos.items()}
         yaml.dump(params, work / "params.yaml")
-        subprocess.run(["git", "init", "-q"], cwd=work, check=True)  # DVC wants to stand in one
+        # DVC and dvclive want to stand in a repository with a commit.
+        somebody = ["-c", "user.name=ablation", "-c", "user.email=ablation@localhost"]
+        for command in (
+            ["init", "-q"],
+            [*somebody, "commit", "-q", "--allow-empty", "-m", "start"],
+        ):
+            subprocess.run(["git", *command], cwd=work, check=True)
     return list(videos)
 
 

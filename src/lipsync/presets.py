@@ -42,7 +42,7 @@ PRODUCTION: Values = {
         "batch_size": 20,
         "learning_rate": 5e-4,
         "ema_decay": 0.999,
-        "channels": [40, 64, 96, 144],
+        "channels": [32, 64, 96, 144],
         "code_channels": 192,
         "losses": LOSSES,
         "shift": 4,

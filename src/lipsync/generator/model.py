@@ -230,10 +230,11 @@ class Decode(nn.Module):
 
     def __init__(self, coarse: int, fine: int, code_channels: int) -> None:
         super().__init__()
-        self.up = nn.Sequential(nn.Conv2d(coarse, 4 * fine, 1), nn.PixelShuffle(2))
+        self.up = nn.Conv2d(coarse, fine, 1)
         self.block = Block(fine, code_channels)
         self.refine = Block(fine, code_channels)
 
     def forward(self, maps: torch.Tensor, seen: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
         """(B, coarse, H, W), (B, fine, 2H, 2W), (B, C) -> (B, fine, 2H, 2W)"""
-        return self.refine(self.block(F.relu(self.up(maps) + seen), code), code)
+        up = F.interpolate(self.up(maps), scale_factor=2.0, mode="nearest")
+        return self.refine(self.block(F.relu(up + seen), code), code)
