@@ -52,6 +52,7 @@ def noise(size: int, device: torch.device) -> PersonData:
         past=SILENCE,
         future=SILENCE,
         per_decibel=0.0125,
+        instants=4,
         fps=FPS,
     )
 

@@ -3,12 +3,10 @@
 import sys
 from pathlib import Path
 
-import numpy as np
-
 from lipsync.alignment.correction import choose_delay, delay, describe
 from lipsync.alignment.offset import measure_offset
 from lipsync.alignment.report import write_curve, write_offset
-from lipsync.alignment.signals import lip_movement, sound_columns
+from lipsync.alignment.signals import lip_movement, read_lips, sound_columns
 from lipsync.media.audio import SAMPLE_RATE, read_audio, write_wav
 from lipsync.media.params import FramesParams
 from lipsync.params import PersonParams
@@ -20,10 +18,8 @@ def align_audio(params: PersonParams) -> None:
     data, metrics = Path("data") / params.person, Path("metrics") / params.person
     fps, wanted = params[FramesParams].fps, params.audio_offset
     sound = read_audio(data / "audio.wav")
-    with np.load(data / "faces.npz") as faces:
-        lips, seen = faces["lips"], faces["seen"]
-    targets = lip_movement(np.where(seen[:, None, None], lips, np.nan))
-    measured = measure_offset(sound_columns(sound, len(lips), fps), targets, fps)
+    lips = read_lips(data / "faces.npz")
+    measured = measure_offset(sound_columns(sound, len(lips), fps), lip_movement(lips), fps)
     applied = choose_delay(wanted, measured, 1 / fps)
     write_wav(data / "speech.wav", delay(sound, applied, SAMPLE_RATE))
     write_offset(metrics / "offset.json", measured, applied)

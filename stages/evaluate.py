@@ -16,7 +16,7 @@ from lipsync.evaluation.official_input import face_squares
 from lipsync.evaluation.official_model import load_official_syncnet
 from lipsync.evaluation.painting import generator_paint, silent_frame
 from lipsync.evaluation.params import EvaluateParams
-from lipsync.evaluation.ridge import predict_opening
+from lipsync.evaluation.ridge import fitted_frames, predict_opening
 from lipsync.evaluation.shifts import choose_wrong_speech
 from lipsync.evaluation.silence import measure_silence
 from lipsync.evaluation.sync import PictureEmbeddings, audible_frames, scorable_windows, score
@@ -26,6 +26,7 @@ from lipsync.faces.storage import read_landmarks
 from lipsync.generator.weights import load_generator
 from lipsync.media.audio import SAMPLE_RATE, read_audio
 from lipsync.media.clock import sample_count
+from lipsync.media.params import FramesParams
 from lipsync.media.video import FrameReader
 from lipsync.params import PersonParams
 from lipsync.speech.mel import MelEncoder
@@ -64,7 +65,7 @@ def evaluate(params: PersonParams) -> None:
     ridge = predict_opening(
         MelEncoder(data.fps).encode(sound, data.frames),
         mouth_opening(points),
-        fitted=np.flatnonzero(data.seen[: split.training_end]),
+        fitted=fitted_frames(data.valid, data.seen, split, params[FramesParams].max_count),
         asked=split.validation,
         past=generator.past,
         future=generator.future,

@@ -30,6 +30,7 @@ def extract_audio_features(params: PersonParams) -> None:
             rows=encoder.encode(sound, frames),
             silence=encoder.silence,
             per_decibel=encoder.per_decibel,
+            instants=encoder.instants,
             weights_sha256=encoder.weights_sha256,
             fps=float(fps),
         )

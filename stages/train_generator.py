@@ -60,7 +60,8 @@ def train_generator(params: PersonParams) -> None:
     state = session.train(model, task, chosen, params[Epochs].root)
     picture = reference[0].permute(1, 2, 0).cpu().numpy()  # (S, S, 3)
     save_generator(models / "generator.safetensors", state.ema, picture)
-    session.write(state, {"sync_weight": chosen.losses.sync})
+    lips = task.lips_figures(state.ema)
+    session.write(state, {"sync_weight": chosen.losses.sync} | lips)
 
 
 if __name__ == "__main__":

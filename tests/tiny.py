@@ -34,6 +34,7 @@ def tiny_person() -> PersonData:
         past=64,
         future=64,
         per_decibel=0.01,
+        instants=1,
         fps=25.0,
     )
 

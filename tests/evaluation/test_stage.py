@@ -60,6 +60,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, root: Path, face_models: P
         rows=rows,
         silence=encoder.silence,
         per_decibel=encoder.per_decibel,
+        instants=encoder.instants,
         fps=float(FPS),
     )
     for stage in ("detect_landmarks", "crop_faces"):
@@ -86,7 +87,7 @@ def test_figures_are_finite_and_in_range(project: Path) -> None:
     found = json.loads((metrics / "evaluation" / "details.json").read_text())
     few = json.loads((metrics / "evaluation.json").read_text())
     assert few["mouth"]["correlation"] == found["mouth"]["correlation"]
-    assert sum(len(group) for group in few.values()) == 15
+    assert sum(len(group) for group in few.values()) == 16
     flat = {f"{group}.{key}": value for group in found for key, value in found[group].items()}
     edges = {key: flat.pop(key) for key in list(flat) if key.endswith(INTERVAL)}
     assert all(value is not None and math.isfinite(value) for value in flat.values()), flat

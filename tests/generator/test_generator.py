@@ -94,7 +94,7 @@ def test_folded_it_paints_the_same():
     model = generator()
     inputs = torch.rand(2, 3, 64, 64), torch.rand(1, 3, 64, 64), torch.rand(2, 11, 8)
     folded = model.folded()
-    assert torch.allclose(model(*inputs), folded(*inputs), atol=1e-5)
+    assert torch.allclose(model(*inputs), folded(*inputs), atol=1e-3)
     assert not [name for name, _ in folded.named_parameters() if "gain" in name]
 
 
@@ -115,6 +115,11 @@ def test_lips_are_learned_from_sound_alone():
     assert abs(np.corrcoef(real[:, 0], height)[0, 1]) > 0.99
     assert np.corrcoef(guessed[:, 0], real[:, 0])[0, 1] > 0.95
     assert all(torch.equal(model.state_dict()[name], value) for name, value in painting.items())
+
+
+def test_more_shapes_than_frames_to_learn_them_from_is_refused():
+    with pytest.raises(LipsyncError, match=r"generator\.lips\.shapes: 8 .* the 5 frames"):
+        LipShapes(tiny_person(), torch.arange(5), PARAMS)
 
 
 def test_weighted_l1_counts_only_what_is_weighted():
@@ -171,8 +176,11 @@ def test_it_learns_to_follow_the_sound(tmp_path):
     task = GeneratorTask(model, syncnet, data, reference, split, PARAMS, CPU, seed=1)
     task.warm_up()
     state = TrainingState(model, PARAMS)
+    taught = [weight.clone() for weight in model.lips.parameters()]
     for step in range(200):
         state.update(task.losses(step // task.steps(), step % task.steps())["loss"])
+    assert all(torch.equal(a, b) for a, b in zip(taught, model.lips.parameters(), strict=True))
+    assert task.lips_figures(state.ema)["lips_r"] > 0.95
     frames = torch.from_numpy(split.validation)
     real = _opening(to_unit(data.crops[frames]))
     right = _opening(paint(state.ema, data, frames, reference))

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from lipsync.training.loop import INTERRUPTED, fit, is_milestone
 from lipsync.training.params import ComputeParams, OptimizerParams, SplitParams
 from lipsync.training.split import runs, split_frames
 from lipsync.training.state import TrainingState, read_progress
+from tests.tiny import tiny_person
 
 OPTIMIZER = OptimizerParams(learning_rate=0.05, warmup_steps=3, ema_decay=0.9)
 STEPS = 4
@@ -383,3 +385,13 @@ def test_patience_ends_a_training_and_survives_a_stop(tmp_path, capsys):
     again = train_patiently(tmp_path / "parts", 40, patience=3)
     assert again.progress.epoch == best + 3
     assert train_patiently(tmp_path / "endless", 12, patience=0).progress.epoch == 12
+
+
+def test_speech_between_frames_is_cut_from_finer_rows():
+    instants = torch.arange(12.0)  # three rows of two instants, of two features each
+    data = replace(tiny_person(), speech=instants.reshape(3, 4), instants=2, past=0, future=0)
+    frames = torch.tensor([1, 1, 1])
+    between = data.windows_between(frames, torch.tensor([0, 1, -1]), past=0, future=0)
+    assert between.tolist() == [[[4, 5, 6, 7]], [[6, 7, 8, 9]], [[2, 3, 4, 5]]]
+    whole = data.windows_between(frames, torch.zeros(3, dtype=torch.int64), past=1, future=1)
+    assert torch.equal(whole, data.windows(frames, past=1, future=1))

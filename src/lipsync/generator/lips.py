@@ -5,11 +5,15 @@ painter that hears learns the training part's words by heart. So the two are par
 fits the lips' shape to the speech, 128 frames a step from all over the training part, and then
 leaves it alone; the painter is shown what the lips really did, so it need not guess, and learns to
 paint any shape.
+
+Speech is heard at moments between frames too, where its rows are finer than frames, with the lips
+between those of the two frames: a mel encoder's four columns a frame make four times the examples.
 """
 
 import torch
 from torch import nn
 
+from lipsync.errors import LipsyncError
 from lipsync.generator.params import GeneratorParams
 from lipsync.generator.speech import LipPredictor
 from lipsync.progress import progress
@@ -36,11 +40,23 @@ class LipShapes:
         self._frames = frames.to(data.lips.device)
         shapes = data.lip_shapes.cpu().double()  # (N, 80)
         known = shapes[frames.cpu()]
+        if len(known) < params.lips.shapes:
+            raise LipsyncError(
+                f"generator.lips.shapes: {params.lips.shapes} is more than the {len(known)} frames "
+                "whose lips are seen in the training part; lower it, or record a longer video"
+            )
         mean = known.mean(0)
         _, spread, components = torch.linalg.svd(known - mean, full_matrices=False)
         unit = (spread[0] / len(known) ** 0.5).clamp_min(1e-4)  # of the crop's side; lips may rest
         codes = (shapes - mean) @ components[: params.lips.shapes].T / unit
         self.codes = codes.float().to(data.lips.device)
+        self._taught = torch.zeros(data.frames, dtype=torch.bool, device=data.lips.device)
+        self._taught[self._frames] = True
+
+    @property
+    def steps(self) -> int:
+        """In which every frame is looked at ``lips.epochs`` times."""
+        return max(1, round(self._params.lips.epochs * len(self._frames) / BATCH))
 
     def loss(self, lips: LipPredictor, draw: torch.Generator) -> torch.Tensor:
         """Mean squared error of all members over frames that ``draw`` chooses.
@@ -51,28 +67,42 @@ class LipShapes:
         params, data = self._params, self._data
         chosen = torch.randint(len(self._frames), (BATCH,), generator=draw)
         frames = self._frames[chosen.to(self._frames.device)]
-        speech = data.windows(frames, params.past, params.future)
+        reach = data.instants // 2
+        late = torch.randint(-reach, reach + 1, (BATCH,), generator=draw).to(frames.device)
+        other = (frames + late.sign()).clamp(0, data.frames - 1)
+        late = torch.where(self._taught[other], late, 0)
+        speech = data.windows_between(frames, late, params.past, params.future)
         speech = augment.loudness(speech, params.gain, data.per_decibel, draw)
-        wanted = self.codes[frames].unsqueeze(1)  # (B, 1, R)
+        share = late.abs().unsqueeze(1) / data.instants  # (B, 1) of the way to the other frame
+        there = torch.where(share > 0, self.codes[other], self.codes[frames])
+        wanted = torch.lerp(self.codes[frames], there, share).unsqueeze(1)  # (B, 1, R)
         return (lips.guesses(speech).float() - wanted).square().mean()
+
+    def correlation(self, lips: LipPredictor, frames: torch.Tensor) -> float:
+        """Pearson's r of the first component, guessed and real, over valid frames (B,)."""
+        frames = frames.to(self.codes.device)
+        speech = self._data.windows(frames, self._params.past, self._params.future)
+        with torch.no_grad():
+            pair = torch.stack([lips(speech)[:, 0], self.codes[frames, 0]])
+        return float(torch.nan_to_num(torch.corrcoef(pair)[0, 1]))  # 0 where one never moves
 
 
 def teach_lips(
     lips: LipPredictor, shapes: LipShapes, params: GeneratorParams, compute: Compute, seed: int
 ) -> None:
-    """Train ``lips``, for ``params.lips.steps`` steps; it is frozen before and after."""
+    """Train ``lips``, which is frozen before and after."""
     lips.requires_grad_(True)
     weights: list[torch.Tensor] = list(lips.parameters())
     averages = [weight.detach().clone() for weight in weights]
     optimizer = torch.optim.AdamW(
-        weights, lr=params.learning_rate, weight_decay=params.weight_decay, fused=True
+        weights, lr=params.lips.learning_rate, weight_decay=params.weight_decay, fused=True
     )
-    for step in progress(range(params.lips.steps), desc="lips from speech"):
+    for step in progress(range(shapes.steps), desc="lips from speech"):
         draw = step_generator(seed, step)
         torch.manual_seed(draw.initial_seed())  # dropout draws from the global generator
         warm = min(1.0, (step + 1) / max(1, params.warmup_steps))
         for group in optimizer.param_groups:
-            group["lr"] = params.learning_rate * warm
+            group["lr"] = params.lips.learning_rate * warm
         optimizer.zero_grad(set_to_none=True)
         with compute.autocast():
             loss = shapes.loss(lips, draw)

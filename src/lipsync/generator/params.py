@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from lipsync.params import Section
 from lipsync.training.params import OptimizerParams
@@ -22,7 +22,8 @@ class LipsParams(Section):
     """How the shape of the lips is learned from speech, before the painting."""
 
     shapes: int = Field(8, ge=1, le=40)  # principal components that say what the lips do
-    steps: int = Field(600, ge=1)
+    epochs: PositiveInt = 200  # of these small nets, over all training frames
+    learning_rate: PositiveFloat = 1e-3
     members: PositiveInt = 4  # small nets whose mean is taken
     channels: PositiveInt = 32  # of each
     dropout: float = Field(0.3, ge=0, lt=1)

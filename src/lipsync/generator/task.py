@@ -36,7 +36,6 @@ class Batch:
         crops: (B, 3, S, S) 0..1; B = clips * clip
         mouth_weight: (B, 1, S, S) 1 around the lips
         lips: (B, shapes) what they really did
-        speech: (B, past + 1 + future, D)
         draw: for what is random in the rest of the step
     """
 
@@ -44,7 +43,6 @@ class Batch:
     crops: torch.Tensor
     mouth_weight: torch.Tensor
     lips: torch.Tensor
-    speech: torch.Tensor
     draw: torch.Generator
 
 
@@ -93,8 +91,8 @@ class GeneratorTask:
         self.held_out = torch.from_numpy(held_out[spaced.round().astype(int)])
         self.clips = max(1, params.batch_size // params.clip)
         self.samples_per_step = self.clips * params.clip
-        seen = torch.from_numpy(np.flatnonzero(data.seen[: split.training_end]))
-        self.lips = LipShapes(data, seen, params)
+        self.seen = torch.from_numpy(np.flatnonzero(data.seen[: split.training_end]))
+        self.lips = LipShapes(data, self.seen, params)
         model.lips.requires_grad_(False)  # taught apart, in warm_up
         mask = torch.from_numpy(paste_mask(data.size)).to(data.crops.device)
         self.paste = mask[None, None]  # (1, 1, S, S)
@@ -112,10 +110,9 @@ class GeneratorTask:
         weights = self.params.losses
         batch = self.fetch(epoch, step)
         crops, draw = batch.crops, batch.draw
-        torch.manual_seed(draw.initial_seed())  # dropout draws from the global generator
         with self.compute.autocast():
             features = self.model.encode_reference(self.reference)
-            painted = self.model.generate(crops, features, self._show_lips(batch))
+            painted = self.model.generate(crops, features, batch.lips)
         painted = painted.float()
         pasted = crops + self.paste * (painted - crops)
         terms = {
@@ -128,18 +125,6 @@ class GeneratorTask:
             terms |= self._expert(pasted, crops, batch.starts, draw)
         total = sum(getattr(weights, name) * value for name, value in terms.items())
         return {"loss": torch.as_tensor(total), **terms}
-
-    def _show_lips(self, batch: Batch) -> torch.Tensor:
-        """Somewhere between what the lips did and what speech says of them, (B, shapes).
-
-        The painter must trust what it is shown, and yet know what guesses look like.
-        """
-        clips = len(batch.starts)
-        share = augment.uniform((clips, 1), 0, 1, batch.draw, batch.lips)
-        share = share.repeat_interleave(self.params.clip, 0)  # (B, 1)
-        with torch.no_grad():
-            guessed = self.model.lips(batch.speech)
-        return torch.lerp(guessed.float(), batch.lips, share)
 
     def fetch(self, epoch: int, step: int) -> Batch:
         """The clips of a step, augmented; whole clips alike."""
@@ -154,11 +139,7 @@ class GeneratorTask:
         both = augment.shift(torch.cat([crops, lips], 1), params.shift, params.clip, draw)
         crops, lips = both[:, :3], both[:, 3:]
         crops = augment.colour(crops, params.jitter, params.clip, draw)
-        speech = data.windows(frames, params.past, params.future)
-        speech = speech.unflatten(0, (-1, params.clip)).flatten(1, 2)  # one gain for a whole clip
-        speech = augment.loudness(speech, params.gain, data.per_decibel, draw)
-        speech = speech.reshape(len(frames), params.past + 1 + params.future, -1)
-        return Batch(starts, crops, lips, self.lips.codes[frames], speech, draw)
+        return Batch(starts, crops, lips, self.lips.codes[frames], draw)
 
     def _expert(
         self,
@@ -208,6 +189,13 @@ class GeneratorTask:
         inside = (self.paste > 0.5).expand_as(truth)
         error = (painted - truth)[inside].square().mean().item()
         return {"loss": l1 + mouth, "l1": l1, "mouth": mouth, "psnr": -10 * np.log10(error)}
+
+    def lips_figures(self, model: Generator) -> dict[str, float]:
+        """How well speech tells the lips: r of their first component, training and held out."""
+        return {
+            "lips_r_train": round(self.lips.correlation(model.lips, self.seen), 4),
+            "lips_r": round(self.lips.correlation(model.lips, self.held_out), 4),
+        }
 
     def picture(self, model: nn.Module) -> bytes | None:
         """Held-out crops, real above painted."""

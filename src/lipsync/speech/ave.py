@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lipsync.errors import LipsyncError
+from lipsync.errors import LipsyncError, first_line
 from lipsync.media.audio import SAMPLE_RATE
 from lipsync.speech.params import SpeechParams
 from lipsync.speech.segments import SegmentEncoder, nearest_samples
@@ -85,6 +85,7 @@ class AveEncoder(SegmentEncoder):
     dimension = LAYERS[-1][1]
     segment = BATCH
     per_decibel = 0.0  # the network was trained on speech of any level
+    instants = 1
 
     def __init__(self, fps: float | Fraction, params: SpeechParams) -> None:
         from librosa.filters import mel
@@ -96,7 +97,7 @@ class AveEncoder(SegmentEncoder):
         try:
             self._network.load_state_dict(_read(str(path)))
         except (RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
-            problem = str(error).splitlines()[0].rstrip(":")
+            problem = first_line(error).rstrip(":")
             raise LipsyncError(
                 f"{path}: not the weights of SyncTalk's audio-visual encoder ({problem}); "
                 "download it again, see docs/speech.md"

@@ -42,8 +42,9 @@ class ColumnEncoder(SegmentEncoder):
         super().__init__(fps)
         self.segment = max(1, round(SECONDS * self.fps))
         self.dimension = per_frame * channels
-        self._per_frame, self._channels = per_frame, channels
+        self._channels = channels
         self._centre, self._hop, self._before = centre, hop, before
+        self.instants = per_frame
         self._step = SAMPLE_RATE / (per_frame * self.fps)  # samples between wanted columns
         # Where these lie among the network's columns, (K x segment,) float64
         self._places = before + np.arange(per_frame * self.segment) * float(self._step / hop)
@@ -60,13 +61,13 @@ class ColumnEncoder(SegmentEncoder):
 
     def span(self, first: int, count: int) -> tuple[int, int]:
         # Always the whole segment: networks give other last bits for other lengths.
-        middle = int(nearest_samples(np.array([first * self._per_frame]), self._step)[0])
+        middle = int(nearest_samples(np.array([first * self.instants]), self._step)[0])
         begin = middle - self._centre - self._before * self._hop
         return begin, begin + self.samples(self._columns)
 
     def rows(self, sound: np.ndarray, first: int, count: int) -> np.ndarray:
         given = self.columns(sound)  # (T, H)
-        places = self._places[: count * self._per_frame]
+        places = self._places[: count * self.instants]
         left = places.astype(int)
         share = (places - left)[:, None].astype(np.float32)
         wanted = given[left] * (1 - share) + given[left + 1] * share  # (K B, H)

@@ -42,6 +42,10 @@ class SpeechEncoder(Protocol):
         """What 1 dB more sound adds to a feature above silence; 0 where features know no level."""
 
     @property
+    def instants(self) -> int:
+        """Instants that a row holds one after the other, evenly spread over its frame."""
+
+    @property
     def weights_sha256(self) -> str:
         """Of the content of the weights, hexadecimal; empty where the encoder has none."""
 

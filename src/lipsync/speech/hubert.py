@@ -15,6 +15,7 @@ import math
 import re
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from safetensors import SafetensorError
 from transformers import HubertModel
 from transformers.utils import logging
 
-from lipsync.errors import LipsyncError
+from lipsync.errors import LipsyncError, first_line
 from lipsync.speech.columns import ColumnEncoder
 from lipsync.speech.params import SpeechParams
 from lipsync.speech.weights import missing, sha256, weights_path
@@ -90,7 +91,7 @@ def _folder(params: SpeechParams) -> Path:
             _first(name, (PREPROCESSOR, CONFIG), cached)  # not every checkpoint has the first
             return Path(config).parent
         except (OSError, ValueError) as error:
-            problem = str(error).strip().splitlines()[0]
+            problem = first_line(error)
     raise missing(params, name, f"no such folder, and not to be had from the hub ({problem})")
 
 
@@ -110,7 +111,7 @@ def _load(folder: Path, weights: Path) -> HubertModel:
     logging.set_verbosity_error()  # it reports the heads of other tasks, which are not loaded
     logging.disable_progress_bar()
     try:
-        kind = json.loads((folder / CONFIG).read_bytes()).get("model_type")
+        kind = _settings(folder / CONFIG).get("model_type")
         if kind != "hubert":
             raise ValueError(f"model_type is {kind!r}, not 'hubert'")
         network, report = HubertModel.from_pretrained(
@@ -123,13 +124,26 @@ def _load(folder: Path, weights: Path) -> HubertModel:
         lacking = sorted(set(report["missing_keys"]) - UNUSED)
         if lacking:
             raise ValueError(f"lacks {lacking[0]} and {len(lacking) - 1} more")
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        problem = str(error).strip().splitlines()[0]
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
         raise LipsyncError(
-            f"{weights}: not the weights of a HuBERT ({problem}); download them again, "
+            f"{weights}: not the weights of a HuBERT ({first_line(error)}); download them again, "
             "see docs/speech.md"
         ) from error
     return network.requires_grad_(False).eval()
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """The JSON object that a file of the checkpoint holds."""
+    try:
+        settings = json.loads(path.read_bytes())
+        if not isinstance(settings, dict):
+            raise ValueError(f"it holds a {type(settings).__name__}")
+    except ValueError as error:  # bytes that are no text and text that is no JSON among them
+        raise LipsyncError(
+            f"{path}: no settings of a HuBERT ({first_line(error)}); download it again, "
+            "see docs/speech.md"
+        ) from error
+    return settings
 
 
 def _normalises(folder: Path) -> bool:
@@ -137,4 +151,4 @@ def _normalises(folder: Path) -> bool:
     path = folder / PREPROCESSOR
     if not path.is_file():
         return True
-    return bool(json.loads(path.read_bytes()).get("do_normalize", True))
+    return bool(_settings(path).get("do_normalize", True))

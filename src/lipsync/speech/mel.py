@@ -32,6 +32,7 @@ class MelEncoder(SegmentEncoder):
     dimension = COLUMNS * BANDS
     segment = SEGMENT
     per_decibel = 0.1 / DECADES
+    instants = COLUMNS
     weights_sha256 = ""
 
     def __init__(self, fps: float | Fraction) -> None:

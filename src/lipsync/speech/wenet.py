@@ -19,7 +19,7 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
-from lipsync.errors import LipsyncError
+from lipsync.errors import LipsyncError, first_line
 from lipsync.speech.columns import ColumnEncoder
 from lipsync.speech.fbank import BINS, HOP, WINDOW, fbank
 from lipsync.speech.params import SpeechParams
@@ -27,6 +27,7 @@ from lipsync.speech.weights import sha256, weights_file
 
 CHUNKS_BEFORE = 2  # a segment, to fill the caches
 DEFAULT_WINDOW = 67  # fbank columns of a chunk whose length is left open: 16 x 4 + 3
+CACHED = 2  # axis of att_cache: outputs that it remembers, the one size that may be left open
 FIXED_OFFSET = 100  # where Ultralight-Digital-Human's export counts from
 INPUTS = ("chunk", "offset", "att_cache", "cnn_cache")
 DAMAGE = (errors.Fail, errors.InvalidProtobuf, errors.InvalidGraph, errors.InvalidArgument,
@@ -77,8 +78,7 @@ class ChunkNetwork:
                 str(path), options, providers=["CPUExecutionProvider"]
             )
             self._inputs = {value.name: value for value in self._session.get_inputs()}
-            if not self._inputs.keys() >= set(INPUTS):
-                raise ValueError(f"inputs {', '.join(self._inputs)} and not {', '.join(INPUTS)}")
+            self._check_inputs()
             self._read_sizes(self._session.get_modelmeta().custom_metadata_map)
             first, *_ = self._run(np.zeros((self.window, BINS), np.float32), self._start())
             self.outputs, self.channels = first.shape
@@ -86,9 +86,8 @@ class ChunkNetwork:
             if rest:
                 raise ValueError(f"{self.outputs} outputs of {self.window} columns")
         except (*DAMAGE, ValueError) as error:
-            problem = str(error).strip().splitlines()[0]
             raise LipsyncError(
-                f"{path}: not a streaming encoder of WeNet ({problem}); see docs/speech.md"
+                f"{path}: not a streaming encoder of WeNet ({first_line(error)}); see docs/speech.md"
             ) from error
 
     def needs(self, outputs: int) -> int:
@@ -105,6 +104,18 @@ class ChunkNetwork:
             state = self._next(state, caches, len(output))
         return np.concatenate(given)
 
+    def _check_inputs(self) -> None:
+        """ValueError where an input is missing, or a cache has no size that could be filled."""
+        if not self._inputs.keys() >= set(INPUTS):
+            raise ValueError(f"inputs {', '.join(self._inputs)} and not {', '.join(INPUTS)}")
+        if len(self._inputs["chunk"].shape) not in (3, 4):
+            raise ValueError(f"chunk has {len(self._inputs['chunk'].shape)} axes, not 3 or 4")
+        for name, left_open in (("att_cache", {CACHED}), ("cnn_cache", set())):
+            shape = self._inputs[name].shape
+            unknown = {axis for axis, size in enumerate(shape) if not isinstance(size, int)}
+            if len(shape) != 4 or unknown - left_open:
+                raise ValueError(f"{name} is {shape}, not 4 axes of fixed size")
+
     def _read_sizes(self, metadata: dict[str, str]) -> None:
         length = self._inputs["chunk"].shape[-2]
         if not isinstance(length, int):
@@ -113,7 +124,7 @@ class ChunkNetwork:
         chunk, left = int(metadata.get("chunk_size", 0)), int(metadata.get("left_chunks", 0))
         self._kept = chunk * left if left > 0 else left  # outputs, -1 for all
         self._chunk = chunk
-        cache = self._inputs["att_cache"].shape[2]
+        cache = self._inputs["att_cache"].shape[CACHED]
         self._cache = cache if isinstance(cache, int) else max(0, self._kept)
 
     def _start(self) -> dict[str, np.ndarray]:

@@ -23,6 +23,7 @@ class PersonData:
         speech: (past + N + future, D) float32, rows with silence before and after
         past, future: rows of silence at either end
         per_decibel: what 1 dB adds to a speech feature; 0 where features know no level
+        instants: that a speech row holds one after the other
         fps: frames a second
     """
 
@@ -34,6 +35,7 @@ class PersonData:
     past: int
     future: int
     per_decibel: float
+    instants: int
     fps: float
 
     @property
@@ -78,6 +80,23 @@ class PersonData:
         index = frames.unsqueeze(-1) + offsets + self.past  # (..., K)
         return self.speech[index.clamp(0, len(self.speech) - 1)]
 
+    def windows_between(
+        self, frames: torch.Tensor, late: torch.Tensor, past: int, future: int
+    ) -> torch.Tensor:
+        """``windows`` around moments between frames, as exact as the rows are fine.
+
+        Args:
+            frames: (B,) int64
+            late: (B,) int64 instants after the frame's own moment; negative is before it
+        Returns:
+            (B, past + 1 + future, D)
+        """
+        length = past + 1 + future
+        fine = self.speech.unflatten(1, (self.instants, -1)).flatten(0, 1)  # (rows * I, D / I)
+        first = (frames - past + self.past) * self.instants + late  # (B,)
+        index = first.unsqueeze(1) + torch.arange(length * self.instants, device=frames.device)
+        return fine[index.clamp(0, len(fine) - 1)].flatten(1).unflatten(1, (length, -1))
+
 
 def load_person_data(
     faces: Path, speech: Path, device: torch.device, *, past: int = 64, future: int = 64
@@ -95,6 +114,7 @@ def load_person_data(
         with np.load(speech) as archive:
             rows, silence = archive["rows"], archive["silence"]
             per_decibel, fps = float(archive["per_decibel"]), float(archive["fps"])
+            instants = int(archive["instants"])
     except FileNotFoundError as error:
         raise LipsyncError(f"{error.filename}: no such file; run `dvc repro`") from None
     except (OSError, ValueError, KeyError, BadZipFile) as error:
@@ -115,6 +135,7 @@ def load_person_data(
         past=past,
         future=future,
         per_decibel=per_decibel,
+        instants=instants,
         fps=fps,
     )
 
