@@ -6,15 +6,17 @@
 WORK becomes a project of its own, with a person for each clip (every *.mp4 in FOLDER, and the
 sample) and one for each variant of it, which shares the clip's pictures, speech and SyncNet. Every
 variant is trained by stage train_generator for the same number of steps and measured by stage
-evaluate on the same held-out frames. What is done stays done when the script is started again.
+evaluate on the same held-out frames. What is done stays done when the script is started again;
+WORK keeps the code that it was made with, so give a new one after a change.
 
-Two tables are printed as Markdown: figures with 95 % intervals, and differences from the full
-training. WORK/<person>.png puts the variants' contact sheets below each other.
+A table of each person is printed as Markdown, figures with 95 % intervals. WORK/<person>.png puts
+the rendered rows of the variants' contact sheets below the real one.
 """
 
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -65,7 +67,9 @@ def make_project(work: Path, clips: Path | None) -> list[str]:
     """Copy this project's files to ``work``, once; the clips' names."""
     videos = {"sample": Path("data/videos/sample.mp4")}
     for clip in sorted(clips.glob("*.mp4")) if clips else []:
-        videos[clip.stem.lower()] = clip.resolve()
+        name = re.sub("[^a-z0-9]+", "_", clip.stem.lower())
+        if videos.setdefault(name, clip.resolve()) != clip.resolve():
+            sys.exit(f"{clip}: another video is called {name} already; rename it")
     if not (work / "params.yaml").exists():
         names = subprocess.run(
             ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -137,9 +141,14 @@ def train_variant(work: Path, person: str, variant: str, steps: int) -> Path:
         if not target.exists():
             target.symlink_to(source)
     metrics = work / "metrics" / name
+    log = metrics / "generator" / "training_log.json"
     if not (metrics / "evaluation.json").exists():
         run(work, "train_generator", name)
         run(work, "evaluate", name)
+    elif (done := len(json.loads(log.read_text())["history"])) != entry["epochs"]:
+        sys.exit(
+            f"{metrics}: was trained for {done} epochs, not {entry['epochs']}; give a new WORK"
+        )
     return metrics
 
 
