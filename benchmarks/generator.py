@@ -4,8 +4,9 @@
 
 The weights are random; they do not change the time. The presets take turns, round after round, so
 that a busy moment of the machine hits all of them; the median and the best round are printed.
-A FLOP is a multiplication or an addition. Wanted on 2 cores: at most 3 GFLOP and at least 50
-pictures a second at 320 px, at least 150 at 160 px.
+A FLOP is a multiplication or an addition of a convolution or matrix product; what is done to single
+values (warping, scaling, activation) is not counted. Wanted on 2 cores: at most 3 GFLOP and at
+least 50 pictures a second at 320 px, at least 150 at 160 px.
 """
 
 import argparse

@@ -6,7 +6,7 @@ One sample is one picture. The data are noise of the right size, the losses thos
 steps those of stage train_generator: losses, backward, optimiser, moving average. The presets take
 turns, so that a busy moment of the machine hits all; medians are printed. "waiting" is the share of
 a step in which pictures and speech are fetched and augmented. A FLOP is a multiplication or an
-addition, forward and backward, SyncNet included.
+addition of a convolution or matrix product, forward and backward, SyncNet included.
 
 The reference is SyncTalk_2D at 328 px with its VGG and sync losses: 0.28 samples a second on 2
 cores (docs/results.md). Wanted at 320 px: 15 times that.

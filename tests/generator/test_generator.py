@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from lipsync.errors import LipsyncError
 from lipsync.faces.masks import paste_mask, visible_mask
@@ -13,6 +14,7 @@ from lipsync.generator.params import GeneratorParams
 from lipsync.generator.reference import choose_reference
 from lipsync.generator.task import GeneratorTask, paint
 from lipsync.generator.weights import load_generator, save_generator
+from lipsync.presets import PRESETS
 from lipsync.syncnet.model import SyncNet
 from lipsync.training.data import to_unit
 from lipsync.training.device import Compute
@@ -96,6 +98,20 @@ def test_folded_it_paints_the_same():
     folded = model.folded()
     assert torch.allclose(model(*inputs), folded(*inputs), atol=1e-3)
     assert not [name for name, _ in folded.named_parameters() if "gain" in name]
+
+
+def test_a_picture_of_320_pixels_costs_at_most_3_gflop():
+    values = PRESETS["production"].values
+    params = GeneratorParams.model_validate(values["generator"])
+    size = values["crop"]["size"]
+    model = Generator(size, 320, **params.architecture()).eval()
+    crop, speech = torch.rand(1, 3, size, size), torch.rand(1, 11, 320)
+    with torch.no_grad():
+        reference = model.encode_reference(crop)
+        with FlopCounterMode(display=False) as counter:
+            model.generate(crop, reference, model.lips(speech))
+    assert size == 320
+    assert 0.5e9 < counter.get_total_flops() <= 3e9
 
 
 def test_lips_are_learned_from_sound_alone():
