@@ -1,4 +1,4 @@
-"""The one exception that is meant for the user."""
+"""The one exception that is meant for the user, and what it says of others."""
 
 
 class LipsyncError(Exception):
@@ -7,3 +7,8 @@ class LipsyncError(Exception):
     Stages and commands print it on stderr and exit with 1; every other exception is a defect of
     ours and keeps its traceback.
     """
+
+
+def first_line(error: Exception) -> str:
+    """What a library's error says, in one line; its type's name where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

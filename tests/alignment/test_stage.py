@@ -38,13 +38,17 @@ def project(tmp_path: Path) -> Path:
 
 
 def run(root: Path, project: Path, **person) -> tuple[subprocess.CompletedProcess, dict]:
+    done = align(root, project, **person)
+    assert done.returncode == 0, done.stderr
+    return done, json.loads((project / "metrics/alice/offset.json").read_text())
+
+
+def align(root: Path, project: Path, **person) -> subprocess.CompletedProcess:
     params = yaml.safe_load((root / "params.yaml").read_text())
     params["people"] = {"alice": {"video": "alice.mp4"} | person}
     (project / "params.yaml").write_text(yaml.safe_dump(params))
     command = [sys.executable, root / "stages/align_audio.py", "alice"]
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done, json.loads((project / "metrics/alice/offset.json").read_text())
+    return subprocess.run(command, cwd=project, capture_output=True, text=True)
 
 
 def test_it_warns_and_leaves_the_sound_alone_unless_told(root, project):
@@ -75,3 +79,17 @@ def test_auto_mends_it(root, project):
     assert len(after) == len(before)
     assert not after[:samples].any()
     np.testing.assert_array_equal(after[samples:], before[:-samples])
+
+
+def test_faces_that_are_cut_or_gone_are_one_line(root, project):
+    faces = project / "data/alice/faces.npz"
+    whole = faces.read_bytes()
+    for content in (whole[: len(whole) // 2], b""):
+        faces.write_bytes(content)
+        done = align(root, project)
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+        assert done.stderr.startswith("align_audio@alice: data/alice/faces.npz: damaged: ")
+        assert done.stderr.endswith("; run `dvc repro`\n")
+    faces.unlink()
+    wanted = "align_audio@alice: data/alice/faces.npz: no such file; run `dvc repro`\n"
+    assert align(root, project).stderr == wanted

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from onnx import TensorProto, helper, save
+from onnx import TensorProto, helper, load, save
 
 from lipsync.errors import LipsyncError
 from lipsync.speech.encoder import create_encoder
@@ -126,6 +126,41 @@ def test_damaged_wenet(tmp_path: Path):
     assert "(inputs x and not chunk, offset, att_cache, cnn_cache)" in refusal("wenet", path)
 
 
+@pytest.mark.parametrize(("name", "axis"), [("att_cache", 0), ("cnn_cache", 3)])
+def test_a_cache_of_wenet_whose_size_is_left_open(tmp_path: Path, name: str, axis: int):
+    """Nothing says how large the empty cache is that the first chunk is given."""
+    path = write_wenet(tmp_path / "w.onnx")
+    model = load(path)
+    (cache,) = (value for value in model.graph.input if value.name == name)
+    size = cache.type.tensor_type.shape.dim[axis]
+    size.ClearField("dim_value")
+    size.dim_param = "layers"
+    save(model, path)
+    message = refusal("wenet", path)
+    assert f"({name} is [" in message
+    assert "'layers'" in message
+    size.ClearField("dim_param")
+    save(model, path)
+    assert f"({name} is [" in refusal("wenet", path)
+
+
+@pytest.mark.parametrize("kind", ["hubert", "wenet", "ave"])
+def test_an_error_without_words_is_named(kind: str, weights: Weights, monkeypatch):
+    """Libraries raise some: what is told then is the error's type."""
+    path = weights(kind)
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError
+
+    if kind == "hubert":
+        monkeypatch.setattr("lipsync.speech.hubert.HubertModel.from_pretrained", fail)
+    elif kind == "wenet":
+        monkeypatch.setattr("lipsync.speech.wenet.onnxruntime.InferenceSession", fail)
+    else:
+        monkeypatch.setattr("lipsync.speech.ave._read", fail)
+    assert "(ValueError)" in refusal(kind, path)
+
+
 def test_damaged_hubert(weights: Weights, tmp_path: Path):
     weights("hubert")
     folder = write_hubert(tmp_path / "h")
@@ -141,6 +176,20 @@ def test_damaged_hubert(weights: Weights, tmp_path: Path):
     assert "lacks encoder.layers.2." in refusal("hubert", folder)
     (folder / "config.json").write_text(json.dumps({**config, "model_type": "wav2vec2"}))
     assert "model_type is 'wav2vec2'" in refusal("hubert", folder)
+    (folder / "config.json").write_text(json.dumps({**config, "hidden_size": "wide"}))
+    assert "not the weights of a HuBERT" in refusal("hubert", folder)
+    (folder / "config.json").write_text(json.dumps([config]))
+    assert "config.json: no settings of a HuBERT (it holds a list)" in refusal("hubert", folder)
+
+
+def test_a_cut_preprocessor_of_hubert(weights: Weights, tmp_path: Path):
+    weights("hubert")
+    path = write_hubert(tmp_path / "h") / "preprocessor_config.json"
+    for content in (path.read_bytes()[:20], b"", b"\xff\xfe\xfd", b"[1, 2]"):
+        path.write_bytes(content)
+        message = refusal("hubert", path.parent)
+        assert message.startswith(f"{path}: no settings of a HuBERT (")
+        assert "download it again" in message
 
 
 def test_a_hub_that_cannot_be_reached(

@@ -1,7 +1,11 @@
 """What is compared: a narrow stretch of sound, and the lips' shape and movement."""
 
+from pathlib import Path
+from zipfile import BadZipFile
+
 import numpy as np
 
+from lipsync.errors import LipsyncError
 from lipsync.faces.landmarks import LIPS
 from lipsync.speech.mel import BANDS, COLUMNS, MelEncoder
 
@@ -9,6 +13,21 @@ POOLED = 8  # neighbouring mel bands that are averaged: 10 remain, enough to tel
 GAPS = ((13, 14), (82, 87), (312, 317))  # points of the inner lips, above and below
 CORNERS = (61, 291)
 OUTER = (0, 17)  # middle of the upper lip's upper edge, and of the lower lip's lower edge
+
+
+def read_lips(faces: Path) -> np.ndarray:
+    """The lips of faces.npz, (N, 40, 2) float32 crop pixels, NaN where they were not seen.
+
+    Raises LipsyncError if the file is missing or damaged.
+    """
+    try:
+        with np.load(faces) as archive:
+            lips, seen = archive["lips"], archive["seen"]
+    except FileNotFoundError:
+        raise LipsyncError(f"{faces}: no such file; run `dvc repro`") from None
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise LipsyncError(f"{faces}: damaged: {error}; run `dvc repro`") from error
+    return np.where(seen[:, None, None], lips, np.float32(np.nan))
 
 
 def sound_columns(sound: np.ndarray, frames: int, fps: float) -> np.ndarray:

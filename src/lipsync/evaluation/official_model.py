@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from lipsync.errors import LipsyncError
+from lipsync.errors import LipsyncError, first_line
 
 PICTURES = 5  # consecutive ones in a window
 COLUMNS = 20  # of MFCC in a window: 0.2 s
@@ -115,9 +115,8 @@ def load_official_syncnet(path: Path) -> OfficialSyncNet:
         model.load_state_dict(counters | state)
     except (SafetensorError, pickle.UnpicklingError, OSError, TypeError, ValueError,
             RuntimeError, EOFError) as error:  # fmt: skip
-        problem = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise LipsyncError(
-            f"evaluate.official_syncnet: {path}: not the weights of {NAME} ({problem}); download "
-            f"it again from {SOURCE}"
+            f"evaluate.official_syncnet: {path}: not the weights of {NAME} "
+            f"({first_line(error)}); download it again from {SOURCE}"
         ) from error
     return model.requires_grad_(False).eval()

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import HubertModel
 from transformers.utils import logging
@@ -34,6 +35,8 @@ SPEECH_LEVEL = 0.05  # RMS of speech, full scale being 1: -26 dB, as of the ITU'
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # the first that there is
+DAMAGE = (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError,
+          StrictDataclassError)  # fmt: skip
 UNUSED = {"masked_spec_embed"}  # wanted in training alone; some checkpoints leave it out
 
 
@@ -124,7 +127,7 @@ def _load(folder: Path, weights: Path) -> HubertModel:
         lacking = sorted(set(report["missing_keys"]) - UNUSED)
         if lacking:
             raise ValueError(f"lacks {lacking[0]} and {len(lacking) - 1} more")
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
+    except DAMAGE as error:
         raise LipsyncError(
             f"{weights}: not the weights of a HuBERT ({first_line(error)}); download them again, "
             "see docs/speech.md"

@@ -87,7 +87,8 @@ class ChunkNetwork:
                 raise ValueError(f"{self.outputs} outputs of {self.window} columns")
         except (*DAMAGE, ValueError) as error:
             raise LipsyncError(
-                f"{path}: not a streaming encoder of WeNet ({first_line(error)}); see docs/speech.md"
+                f"{path}: not a streaming encoder of WeNet ({first_line(error)}); "
+                "see docs/speech.md"
             ) from error
 
     def needs(self, outputs: int) -> int:
