@@ -5,9 +5,12 @@ import json
 import numpy as np
 import pytest
 
+from lipsync.evaluation import bootstrap as B
 from lipsync.evaluation.evidence import Evidence
 from lipsync.evaluation.heldout import HeldOut, Instant, Paint, Tables, blend, look
 from lipsync.evaluation.intervals import intervals
+from lipsync.evaluation.mouths import correlation
+from lipsync.evaluation.official import OfficialScore, WindowDistances
 from lipsync.evaluation.report import (
     figures,
     rounded,
@@ -90,14 +93,20 @@ def test_a_generator_that_follows_the_speech_passes(held_out, heights) -> None:
     assert mouth["lip_distance"] == pytest.approx(0, abs=1e-3)
     assert abs(mouth["correlation_shifted"]) < 0.1
     assert mouth["correlation_shifted_abs"] < 0.3
+    low, _ = intervals(tables, Evidence(), FPS)["margin"]["correlation_over_shifted"]
+    assert low > 0.7
 
 
 def test_a_generator_that_copies_the_target_is_caught(held_out, heights) -> None:
     tables = measure(held_out, copies_the_target(heights))
-    mouth = figures(tables, Evidence())["mouth"]
+    found = figures(tables, Evidence())
+    mouth = found["mouth"]
     assert mouth["correlation"] > 0.99  # the right speech alone would have praised it
     assert mouth["correlation_shifted"] > 0.99
     assert mouth["correlation_shifted_abs"] > 0.99
+    assert found["margin"]["correlation_over_shifted"] == pytest.approx(0, abs=0.01)
+    edges = intervals(tables, Evidence(), FPS)["margin"]["correlation_over_shifted"]
+    assert edges == pytest.approx([0, 0], abs=0.01)  # paired: no frame of any resample differs
 
 
 def test_half_a_leak_shows_in_between(held_out, heights) -> None:
@@ -161,6 +170,10 @@ def test_intervals_lie_around_their_figures(held_out, heights) -> None:
         found["mouth"]["correlation"] - found["ridge"]["correlation"], abs=1e-9
     )
     assert better[1][0] > 0
+    follows = told["margin.correlation_over_shifted"]
+    tried = tables.shifted_rows
+    right = correlation(tables.rendered.opening[tried], tables.real.opening[tried])
+    assert follows[0] == pytest.approx(right - found["mouth"]["correlation_shifted"])
     assert told["mouth.silence_digital"][0] == pytest.approx(0.9)
     assert told["mouth.opening_digital"][0] == pytest.approx(0.09)
     real = tables.real.opening[np.isfinite(tables.real.opening)]
@@ -213,7 +226,24 @@ def test_observers_see_every_frame_in_order_and_tables_skip_those_without_face(
 def test_too_short_for_any_shift_leaves_the_leak_test_out(held_out, heights) -> None:
     wrong = choose_wrong_speech(START, START + 20, FPS * 10, 24)
     tables = look(held_out, follows_speech(heights), read_lips, wrong, 40)
-    assert figures(tables, Evidence())["mouth"]["correlation_shifted"] is None
+    found = figures(tables, Evidence())
+    assert found["mouth"]["correlation_shifted"] is None
+    assert found["margin"]["correlation_over_shifted"] is None
+    assert intervals(tables, Evidence(), FPS)["margin"]["correlation_over_shifted"] is None
+
+
+@pytest.mark.parametrize("fps", [25.0, 50.0, 60.0])
+def test_the_published_syncnets_blocks_are_of_its_own_rate(held_out, heights, fps) -> None:
+    """Its windows are 25 a second: at 50 fps blocks of 25 windows would be a second long."""
+    tables = measure(held_out, follows_speech(heights))
+    draw = np.random.default_rng(0)
+    slow = np.convolve(draw.normal(0, 1, 64), np.ones(10) / 10, "valid")  # 55 windows
+    windows = WindowDistances(10 + slow[:, None] + np.abs(np.arange(31) - 15.0) / 10)
+    found = intervals(tables, Evidence(official=OfficialScore(windows, windows)), fps)["official"]
+    half_seconds = B.Blocks(55, 12.5)  # which is 12 windows; four blocks and a little
+    wanted = B.interval(B.means(half_seconds, windows.distances).min(axis=1))
+    assert wanted is not None
+    assert found["lse_d"] == wanted == found["real_lse_d"]
 
 
 def test_blend_is_paste_in_the_crop() -> None:

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from lipsync.evaluation.mouths import correlation
-from lipsync.evaluation.ridge import predict_opening
+from lipsync.evaluation.ridge import fitted_frames, predict_opening
+from lipsync.training.params import SplitParams
+from lipsync.training.split import limit_training, split_frames
 
 FRAMES, TRAINED, START = 500, 350, 375
 FITTED, ASKED = np.arange(TRAINED), np.arange(START, FRAMES - 5)
@@ -52,6 +54,19 @@ def test_nothing_held_out_is_looked_at(mel, opening) -> None:
             predict_opening(mel, values, FITTED, ASKED, 6, 4),
             predict_opening(mel, opening, FITTED, ASKED, 6, 4),
         )
+
+
+def test_it_is_fitted_on_the_frames_that_the_trainings_use() -> None:
+    split = split_frames(FRAMES, 25.0, SplitParams())
+    valid, seen = np.ones(FRAMES, bool), np.ones(FRAMES, bool)
+    valid[100:110] = False
+    seen[95:115] = False
+    every = fitted_frames(valid, seen, split, None)
+    np.testing.assert_array_equal(every, np.flatnonzero(seen[: split.training_end]))
+    few = fitted_frames(valid, seen, split, 150)
+    used = np.flatnonzero((valid & limit_training(valid, split, 150))[: split.training_end])
+    assert len(used) == 150
+    np.testing.assert_array_equal(few, used[seen[used]])
 
 
 def test_frames_without_lips_are_left_out_and_too_few_are_no_baseline(mel, opening) -> None:

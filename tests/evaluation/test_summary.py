@@ -47,6 +47,26 @@ def test_table_shows_figures_and_places(tmp_path: Path) -> None:
     assert "speaks new words" not in rows
 
 
+@pytest.mark.parametrize(
+    ("mouth", "shown"),
+    [
+        ({"silence": 1.13, "silence_digital": 1.71}, "open in silence, of the real one 1.13"),
+        ({"silence": None, "silence_digital": 1.71}, "open in digital silence, of pauses 1.71"),
+        ({"silence": None, "silence_digital": None}, "open in silence, of the real one -"),
+        ({}, "open in silence, of the real one -"),  # of an older evaluation
+    ],
+)
+def test_without_a_pause_the_mouth_is_judged_by_digital_silence(tmp_path, mouth, shown) -> None:
+    metrics = tmp_path / "metrics" / "alice"
+    (metrics / "evaluation").mkdir(parents=True)
+    (metrics / "evaluation.json").write_text(json.dumps({"mouth": mouth}))
+    found = {"mouth": mouth | {f"{name}_interval": [0.5, 2.5] for name in mouth if mouth[name]}}
+    (metrics / "evaluation" / "details.json").write_text(json.dumps(found))
+    lines = [" ".join(line.split()) for line in summary("alice", tmp_path).split("\n")]
+    interval = " 0.50 ... 2.50" if not shown.endswith("-") else ""
+    assert [line for line in lines if "silence" in line] == [f"{shown}{interval} at most 1.2"]
+
+
 def test_missing_or_damaged_figures_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(LipsyncError, match=r"evaluation\.json: no such file; run `dvc repro`"):
         summary("alice", tmp_path)

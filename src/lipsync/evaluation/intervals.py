@@ -1,7 +1,11 @@
 """95 % intervals of the figures of ``report.figures``, under the same names in the same groups.
 
-All figures of the same frames are resampled alike, so the differences in ``margin`` are paired. The
-mean absolute r of wrong speech has none: resampling adds chance, which abs() turns upwards.
+All figures of the same frames are resampled alike, so the differences in ``margin`` are paired;
+right against wrong speech is compared on the frames that wrong speech was tried in.
+
+Some have none: the mean absolute r of wrong speech (resampling adds chance, which abs() turns
+upwards), the closed mouth's percentile, which is no function of sums over frames, and the offsets,
+which are whole frames.
 """
 
 import numpy as np
@@ -10,7 +14,7 @@ from lipsync.evaluation import bootstrap as B
 from lipsync.evaluation.evidence import Evidence
 from lipsync.evaluation.heldout import Table, Tables
 from lipsync.evaluation.mouths import lip_distance
-from lipsync.evaluation.official import OfficialScore
+from lipsync.evaluation.official import FPS, OfficialScore
 from lipsync.evaluation.silence import Silence
 from lipsync.evaluation.sync import Judged
 from lipsync.syncnet.score import AVERAGE
@@ -22,18 +26,19 @@ def intervals(tables: Tables, evidence: Evidence, fps: float) -> Intervals:
     """[low, high] of each figure, or None where there is none.
 
     Args:
-        fps: frames a second, which makes blocks of half a second
+        fps: of the video, which makes blocks of half a second; the published SyncNet has its own
     """
     block = B.BLOCK_SECONDS * fps
     blocks = B.Blocks(len(tables.real.opening), block)
     real, rendered, copied = tables.real, tables.rendered, tables.copied
     correlation = B.correlations(blocks, rendered.opening, real.opening)
     ridge = B.correlations(blocks, evidence.counted_ridge(tables), real.opening)
+    right, wrong = _speeches(tables, block)
     likeness, copied_likeness = _likeness(blocks, rendered), _likeness(blocks, copied)
     samples = {
         "mouth": {
             "correlation": correlation,
-            "correlation_shifted": _shifted(tables, block),
+            "correlation_shifted": wrong,
             "lip_distance": B.means(blocks, lip_distance(rendered.points, real.points)),
             **_silence(blocks, tables, evidence.silence, block),
         },
@@ -56,27 +61,30 @@ def intervals(tables: Tables, evidence: Evidence, fps: float) -> Intervals:
         },
         "margin": {
             "correlation_over_ridge": correlation - ridge,
+            "correlation_over_shifted": right - wrong,
             "psnr_mask_over_copy": _difference(likeness, copied_likeness, "psnr_mask"),
         },
     }
     if evidence.official:
-        samples["official"] = _official(evidence.official, block)
+        samples["official"] = _official(evidence.official)
     return {
         group: {name: B.interval(values) for name, values in figures.items()}
         for group, figures in samples.items()
     }
 
 
-def _shifted(tables: Tables, block: float) -> np.ndarray:
-    """Of the mean over shifts, taken within each resample of the frames that were tried."""
+def _speeches(tables: Tables, block: float) -> tuple[np.ndarray, np.ndarray]:
+    """r with right speech, and its mean over shifts, in each resample of the frames tried."""
     rows = tables.shifted_rows
     if len(rows) < 2:
-        return _nothing()
+        return _nothing(), _nothing()
     apart = (rows[-1] - rows[0]) / (len(rows) - 1)  # frames
     blocks = B.Blocks(len(rows), block / apart)
-    each = B.correlations(blocks, tables.shifted_opening, tables.real.opening[rows])  # (R, K)
+    real = tables.real.opening[rows]
+    each = B.correlations(blocks, tables.shifted_opening, real)  # (R, K)
     known = np.isfinite(each)
-    return B.divided(np.where(known, each, 0.0).sum(axis=1), known.sum(axis=1))
+    wrong = B.divided(np.where(known, each, 0.0).sum(axis=1), known.sum(axis=1))
+    return B.correlations(blocks, tables.rendered.opening[rows], real), wrong
 
 
 def _silence(
@@ -131,10 +139,11 @@ def _top1(judged: Judged | None, block: float) -> np.ndarray:
     return B.means(B.Blocks(len(judged.right), block + AVERAGE), judged.right)
 
 
-def _official(score: OfficialScore, block: float) -> dict[str, np.ndarray]:
+def _official(score: OfficialScore) -> dict[str, np.ndarray]:
+    """Its windows begin 25 times a second whatever the video's frame rate is."""
     found = {}
     for prefix, windows in (("", score.rendered), ("real_", score.real)):
-        blocks = B.Blocks(len(windows.distances), block)
+        blocks = B.Blocks(len(windows.distances), B.BLOCK_SECONDS * FPS)
         curves = B.means(blocks, windows.distances)  # (R, 31)
         found[f"{prefix}lse_d"] = curves.min(axis=1)
         found[f"{prefix}lse_c"] = np.median(curves, axis=1) - curves.min(axis=1)

@@ -26,6 +26,7 @@ HEADLINE = (
     "mouth.correlation_shifted",
     "mouth.lip_distance",
     "mouth.silence",
+    "mouth.silence_digital",
     "picture.psnr_mask",
     "picture.ssim_mask",
     "picture.sharpness",
@@ -63,6 +64,8 @@ def figures(tables: Tables, evidence: Evidence) -> Figures:
     shifted = shifted[np.isfinite(shifted)]  # too few mouths could be read at the others
     real, rendered, copied = tables.real, tables.rendered, tables.copied
     follows = correlation(rendered.opening, real.opening)
+    tried = tables.shifted_rows
+    follows_tried = correlation(rendered.opening[tried], real.opening[tried])
     ridge = correlation(evidence.counted_ridge(tables), real.opening)
     silence = evidence.silence
     found = {
@@ -97,6 +100,9 @@ def figures(tables: Tables, evidence: Evidence) -> Figures:
         | _seam(copied, real),
         "margin": {
             "correlation_over_ridge": follows - ridge,
+            "correlation_over_shifted": (
+                follows_tried - float(np.mean(shifted)) if len(shifted) else None
+            ),
             "psnr_mask_over_copy": psnr(rendered.error_mask) - psnr(copied.error_mask),
         },
         "held_out": {

@@ -13,11 +13,27 @@ import numpy as np
 
 from lipsync.evaluation.heldout import evenly
 from lipsync.speech.windows import speech_windows
+from lipsync.training.split import Split, limit_training
 
 FOLDS = 5  # contiguous, of the training frames in their order
 PENALTIES = np.logspace(-3, 3, 25)  # of the mean variance of a feature
 LEAST_FRAMES = 60  # with fewer, folds and the gaps beside them leave nothing to fit on
 MOST_FRAMES = 2500  # evenly spaced; the time grows with their cube, and neighbours are alike
+
+
+def fitted_frames(
+    valid: np.ndarray, seen: np.ndarray, split: Split, most: int | None
+) -> np.ndarray:
+    """Frames to fit on: lips were seen there, and the trainings use them.
+
+    Args:
+        valid, seen: (N,) bool as of ``PersonData``
+        most: ``frames.max_count``
+    Returns:
+        (F,) int64 ascending, all in the training part
+    """
+    used = seen & limit_training(valid, split, most)
+    return np.flatnonzero(used[: split.training_end])
 
 
 def predict_opening(
