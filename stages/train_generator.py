@@ -7,7 +7,7 @@ import torch
 
 from lipsync.generator.model import Generator
 from lipsync.generator.params import GeneratorParams
-from lipsync.generator.perceptual import load_vgg
+from lipsync.generator.perceptual import load_vgg, vgg_file
 from lipsync.generator.reference import choose_reference
 from lipsync.generator.task import GeneratorTask
 from lipsync.generator.weights import save_generator
@@ -25,11 +25,12 @@ PRETRAINED = Path("models/pretrained/vgg")
 def train_generator(params: PersonParams) -> None:
     """Read faces, speech and SyncNet; write weights, full state, history and sample pictures."""
     chosen, models = params[GeneratorParams], Path("models") / params.person
-    # Before the session, whose fingerprint hashes the folder that a download goes to.
-    vgg = None
+    # Before the session, whose fingerprint hashes the weights, which may have to be fetched.
+    vgg, also_read = None, {}
     if chosen.losses.perceptual and chosen.perceptual.features == "vgg19":
         vgg = load_vgg(chosen.perceptual.weights, PRETRAINED)
-    session = open_session("train_generator", params)
+        also_read["vgg19"] = vgg_file(chosen.perceptual.weights, PRETRAINED)
+    session = open_session("train_generator", params, also_read)
     data, device = session.data, session.compute.device
     syncnet = load_syncnet(models / "syncnet.safetensors").to(device)
     trust = load_trust(models / "syncnet.safetensors")

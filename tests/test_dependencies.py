@@ -91,16 +91,23 @@ def test_every_stage_of_a_person_follows_that_persons_overrides():
             assert "people.${key}" in stage["do"]["params"], name
 
 
-def test_stages_that_listen_follow_the_encoders_weights(root):
-    """The speech encoder may be a network, whose weights lie in a folder of their own."""
+@pytest.mark.parametrize("name", STAGES)
+def test_weights_that_git_ignores_are_no_deps(name):
+    """A clone without them, or with more of them than another, would see everything stale."""
+    assert not [dep for dep in entry(name)["deps"] if dep.startswith("models/pretrained")]
+
+
+def test_stages_that_listen_know_the_encoders_weights_by_their_hash(root):
+    """The rows or the avatar say which weights they were made with; others are refused."""
     listening = {
         name
         for name in STAGES
         if "lipsync.speech.encoder" in reached(root, root / "stages" / f"{name}.py")
     }
     assert listening == {"extract_audio_features", "export", "render_sample"}
-    named = {name for name in STAGES if "models/pretrained/speech" in entry(name)["deps"]}
-    assert named == listening
+    told = {"data/${key}/speech.npz", "models/${key}/avatar"}
+    assert all(told & set(entry(name)["deps"]) for name in listening - {"extract_audio_features"})
+    assert "data/${key}/speech.npz" in entry("extract_audio_features")["outs"]
 
 
 def test_rendering_imports_nothing_that_trains(root):

@@ -72,7 +72,8 @@ def test_other_weights_than_the_models_are_refused(kind: str, weights: Weights):
     message = refusal(kind, path, "0" * 64)
     assert message == (
         f"speech.encoder {kind}: its weights are {path} with SHA-256 {sha[:12]}..., the model was "
-        "trained with 000000000000...; put those there, or run `dvc repro`"
+        "trained with 000000000000...; put those there, or train with these: "
+        "`dvc repro -f extract_audio_features@<person>`, then `dvc repro`"
     )
     assert "the model was trained with none; " in refusal(kind, path, "")
     assert "its weights are none, the model was trained with " in refusal("mel", None, sha)

@@ -57,6 +57,11 @@ class VGGFeatures(nn.Module):
         return maps
 
 
+def vgg_file(weights: str, folder: Path) -> Path:
+    """Where the weights lie, or will; arguments as of ``load_vgg``."""
+    return folder / URL.rsplit("/", 1)[1] if weights == "imagenet" else Path(weights)
+
+
 def load_vgg(weights: str, folder: Path) -> VGGFeatures:
     """VGG19 with its weights, frozen, on the CPU.
 
@@ -67,11 +72,9 @@ def load_vgg(weights: str, folder: Path) -> VGGFeatures:
     Raises:
         LipsyncError: the file is missing, cannot be downloaded, or is not of VGG19.
     """
-    path = Path(weights)
-    if weights == "imagenet":
-        path = folder / URL.rsplit("/", 1)[1]
-        if not path.exists():
-            _download(path)
+    path = vgg_file(weights, folder)
+    if weights == "imagenet" and not path.exists():
+        _download(path)
     tensors = _read(path)
     model = VGGFeatures()
     wanted = {f"features.{name}": name for name in model.layers.state_dict()}

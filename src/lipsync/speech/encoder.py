@@ -84,7 +84,8 @@ def create_encoder(
         raise LipsyncError(
             f"speech.encoder {params.encoder}: its weights are {found}"
             f"{_short(encoder.weights_sha256)}, the model was trained with "
-            f"{_short(weights_sha256)}; put those there, or run `dvc repro`"
+            f"{_short(weights_sha256)}; put those there, or train with these: "
+            "`dvc repro -f extract_audio_features@<person>`, then `dvc repro`"
         )
     return encoder
 

@@ -1,12 +1,14 @@
 """What a training is a function of, as one hash.
 
-The stage's entry in dvc.yaml is the one list of what a stage reads: its dependencies' content,
-its code among them, and its params. The fingerprint hashes exactly these, but the number of epochs,
-so that more epochs continue a training and anything else starts a new one.
+The stage's entry in dvc.yaml lists what a stage reads: its dependencies' content, its code among
+them, and its params. The fingerprint hashes these, but the number of epochs, so that more epochs
+continue a training and anything else starts a new one. What dvc.yaml cannot list, weights that git
+ignores and that only some params ask for, the stage names to it.
 """
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,16 @@ from lipsync.params import PersonParams
 _BLOCK = 1 << 20  # bytes
 
 
-def fingerprint(stage: str, params: PersonParams) -> str:
+def fingerprint(
+    stage: str, params: PersonParams, also_read: Mapping[str, Path] | None = None
+) -> str:
     """SHA-256 (hex) over the stage's dependencies and params as dvc.yaml names them.
 
     Args:
         stage: name of the stage without the person, as ``train_syncnet``
         params: of the person; the working directory must be the project's folder
+        also_read: files whose content counts too, by what they are to the training; their places
+            do not count
     """
     from dvc.dependency import ParamsDependency
     from dvc.repo import Repo
@@ -34,6 +40,9 @@ def fingerprint(stage: str, params: PersonParams) -> str:
             digest.update(json.dumps(values, sort_keys=True).encode())
         else:
             hash_path(Path(dependency.fs_path), digest)
+    for name, path in sorted((also_read or {}).items()):
+        digest.update(name.encode())
+        hash_path(path, digest)
     return digest.hexdigest()
 
 

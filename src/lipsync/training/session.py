@@ -1,5 +1,6 @@
 """What a training stage does before and after its own model: one person's data in, results out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -94,8 +95,13 @@ class Session:
         write_history(self.metrics, state, about, figures)
 
 
-def open_session(stage: str, params: PersonParams) -> Session:
-    """Choose the device, seed everything, load faces and speech and split them."""
+def open_session(
+    stage: str, params: PersonParams, also_read: Mapping[str, Path] | None = None
+) -> Session:
+    """Choose the device, seed everything, load faces and speech and split them.
+
+    also_read: files beyond dvc.yaml's that the training is a function of, as of ``fingerprint``
+    """
     compute = choose_compute(params[ComputeParams])
     make_deterministic(compute.device)
     seed = params[Seed].root
@@ -105,4 +111,5 @@ def open_session(stage: str, params: PersonParams) -> Session:
     split = split_frames(data.frames, data.fps, params[SplitParams])
     used = limit_training(data.valid, split, params[FramesParams].max_count)
     data = replace(data, valid=data.valid & used, seen=data.seen & used)
-    return Session(stage, params, compute, data, split, seed, fingerprint(stage, params))
+    identity = fingerprint(stage, params, also_read)
+    return Session(stage, params, compute, data, split, seed, identity)

@@ -1,0 +1,68 @@
+"""What makes two trainings the same one, and what does not: dvc.yaml's stages on made-up data."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lipsync.params import load_params
+from lipsync.training.fingerprint import fingerprint
+from tests.project import must
+
+STAGE = "train_generator"
+
+
+@pytest.fixture
+def identity(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Fingerprints the generator's training in a project whose data are a few bytes each."""
+    for name in ("dvc.yaml", "params.yaml", "stages", "src"):
+        copy = shutil.copytree if (root / name).is_dir() else shutil.copy
+        copy(root / name, tmp_path / name)
+    must(tmp_path, "dvc", "init", "--no-scm", "-q")
+    for dep in yaml.safe_load((tmp_path / "dvc.yaml").read_text())["stages"][STAGE]["do"]["deps"]:
+        path = tmp_path / dep.replace("${key}", "sample")
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(dep)
+    monkeypatch.chdir(tmp_path)
+
+    def made(**also_read: Path) -> str:
+        return fingerprint(STAGE, load_params("params.yaml").for_person("sample"), also_read)
+
+    return made
+
+
+def test_data_and_code_count(identity):
+    before = identity()
+    assert identity() == before
+    Path("data/sample/speech.npz").write_text("other words")
+    heard = identity()
+    assert heard != before
+    with Path("src/lipsync/generator/losses.py").open("a") as file:
+        file.write("# another thought\n")
+    assert identity() not in {before, heard}
+
+
+def test_weights_that_nobody_asked_for_do_not_count(identity):
+    """They may lie there for another person, or in another colleague's clone."""
+    before = identity()
+    for use in ("vgg", "speech", "syncnet"):
+        folder = Path("models/pretrained") / use
+        folder.mkdir(parents=True)
+        (folder / "stray.pth").write_bytes(b"weights")
+    assert identity() == before
+
+
+def test_weights_that_are_read_count_wherever_they_lie(identity, tmp_path):
+    first, second = tmp_path / "a.pth", tmp_path / "copy" / "b.pth"
+    second.parent.mkdir()
+    first.write_bytes(b"weights")
+    second.write_bytes(b"weights")
+    read = identity(vgg19=first)
+    assert read != identity()
+    assert identity(vgg19=second) == read
+    second.write_bytes(b"others!")
+    assert identity(vgg19=second) != read
+    assert identity(another_use=first) != read
