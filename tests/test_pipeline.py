@@ -59,16 +59,13 @@ def test_the_summary_names_the_results(project):
     assert "mouth follows the voice" in shown.stdout
 
 
-def test_a_syncnet_at_chance_is_not_listened_to(project):
-    """One epoch on four seconds cannot teach it; the generator is told by the model's own file."""
+def test_the_generator_does_as_syncnets_figures_say(project):
+    """Whichever it learned in one epoch on four seconds; tests/generator/test_stage.py has both."""
     syncnet, generator = (
         json.loads((project / f"metrics/sample/{network}/metrics.json").read_text())
         for network in ("syncnet", "generator")
     )
-    assert syncnet["top1_low"] <= CHANCE
-    assert generator["sync_weight"] == 0
-    output = must(project, "dvc", "repro", "-f", "-s", "train_generator@sample")
-    assert "generator.losses.sync is switched off" in output
+    assert (generator["sync_weight"] > 0) == (syncnet["top1_low"] > CHANCE)
 
 
 def test_an_untouched_tree_reruns_nothing(project):

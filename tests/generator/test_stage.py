@@ -1,0 +1,84 @@
+"""Stage train_generator: whom it listens to, and what it says that it has read."""
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+from lipsync.errors import LipsyncError
+from lipsync.params import load_params
+from lipsync.syncnet.trust import CHANCE, Trust
+from lipsync.syncnet.weights import load_syncnet, load_trust, save_syncnet
+from tests.project import must
+
+TRUSTED, AT_CHANCE = Trust(0.9, 0.8, 1.0), Trust(0.1, 0.0, 0.3)
+PLOTS = "metrics/sample/generator/plots/metrics/train"
+
+
+@pytest.fixture(scope="module")
+def project(project_copy) -> Path:
+    """One copy for all verdicts, each of which is written over the one before it."""
+    return project_copy()
+
+
+@pytest.mark.parametrize("trust", [TRUSTED, AT_CHANCE], ids=["trusted", "at chance"])
+def test_syncnet_is_listened_to_if_it_is_better_than_chance(project, trust):
+    """The same network either way; only what held-out video said of it differs."""
+    path = project / "models/sample/syncnet.safetensors"
+    save_syncnet(path, load_syncnet(path), trust)
+    assert load_trust(path) == trust
+    shutil.rmtree(project / "metrics/sample/generator")
+    said = must(project, "python", "stages/train_generator.py", "sample")
+    figures = json.loads((project / "metrics/sample/generator/metrics.json").read_text())
+    wanted = yaml.safe_load((project / "params.yaml").read_text())["generator"]["losses"]["sync"]
+    assert wanted > 0
+    believed = trust.low > CHANCE
+    assert figures["sync_weight"] == (wanted if believed else 0)
+    assert ("generator.losses.sync is switched off" in said) is not believed
+    # The loss itself is computed only where it counts.
+    assert (project / PLOTS / "sync.tsv").exists() is believed
+    assert (project / PLOTS / "l1.tsv").exists()
+
+
+@pytest.fixture
+def stage(root: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("stage", root / "stages/train_generator.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("perceptual", "read"),
+    [
+        ({"features": "vgg19", "weights": "my/vgg.pth"}, {"vgg19": Path("my/vgg.pth")}),
+        (
+            {"features": "vgg19", "weights": "imagenet"},
+            {"vgg19": Path("models/pretrained/vgg/vgg19-dcbb9e9d.pth")},
+        ),
+        ({"features": "syncnet", "weights": "my/vgg.pth"}, {}),
+    ],
+)
+def test_the_weights_that_are_read_are_told_to_the_session(
+    root, tmp_path, stage, monkeypatch, perceptual, read
+):
+    """Its fingerprint counts their content, since dvc.yaml does not name them."""
+    values = yaml.safe_load((root / "params.yaml").read_text())
+    values["generator"]["perceptual"] = perceptual
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    params = load_params(tmp_path / "params.yaml").for_person("sample")
+    told = []
+
+    def refuse(name: str, of: object, also_read: dict[str, Path]) -> None:
+        told.append((name, also_read))
+        raise LipsyncError("far enough")
+
+    monkeypatch.setattr(stage, "load_vgg", lambda weights, folder: None)
+    monkeypatch.setattr(stage, "open_session", refuse)
+    with pytest.raises(LipsyncError, match="far enough"):
+        stage.train_generator.__wrapped__(params)
+    assert told == [("train_generator", read)]
