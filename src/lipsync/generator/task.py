@@ -35,14 +35,14 @@ class Batch:
         starts: (clips,) int64 first frames, on the CPU
         crops: (B, 3, S, S) 0..1; B = clips * clip
         mouth_weight: (B, 1, S, S) 1 around the lips
-        lips: (B, shapes) what they really did
+        speech: (B, past + 1 + future, D)
         draw: for what is random in the rest of the step
     """
 
     starts: torch.Tensor
     crops: torch.Tensor
     mouth_weight: torch.Tensor
-    lips: torch.Tensor
+    speech: torch.Tensor
     draw: torch.Generator
 
 
@@ -93,7 +93,7 @@ class GeneratorTask:
         self.samples_per_step = self.clips * params.clip
         self.seen = torch.from_numpy(np.flatnonzero(data.seen[: split.training_end]))
         self.lips = LipShapes(data, self.seen, params)
-        model.lips.requires_grad_(False)  # taught apart, in warm_up
+        model.lips.requires_grad_(False).eval()  # taught apart, in warm_up
         mask = torch.from_numpy(paste_mask(data.size)).to(data.crops.device)
         self.paste = mask[None, None]  # (1, 1, S, S)
 
@@ -112,7 +112,7 @@ class GeneratorTask:
         crops, draw = batch.crops, batch.draw
         with self.compute.autocast():
             features = self.model.encode_reference(self.reference)
-            painted = self.model.generate(crops, features, batch.lips)
+            painted = self.model.generate(crops, features, self.model.lips(batch.speech))
         painted = painted.float()
         pasted = crops + self.paste * (painted - crops)
         terms = {
@@ -139,7 +139,11 @@ class GeneratorTask:
         both = augment.shift(torch.cat([crops, lips], 1), params.shift, params.clip, draw)
         crops, lips = both[:, :3], both[:, 3:]
         crops = augment.colour(crops, params.jitter, params.clip, draw)
-        return Batch(starts, crops, lips, self.lips.codes[frames], draw)
+        speech = data.windows(frames, params.past, params.future)
+        speech = speech.unflatten(0, (-1, params.clip)).flatten(1, 2)  # one gain for a whole clip
+        speech = augment.loudness(speech, params.gain, data.per_decibel, draw)
+        speech = speech.reshape(len(frames), params.past + 1 + params.future, -1)
+        return Batch(starts, crops, lips, speech, draw)
 
     def _expert(
         self,
