@@ -75,8 +75,9 @@ def test_rows_are_those_that_rendering_hears(root, project):
     encoder = create_encoder(SpeechParams(encoder="wenet", weights=str(weights)), 25)
     with np.load(data / "speech.npz") as speech:
         rows = encoder.encode(read_audio(data / "speech.wav"), 300)
-        assert np.array_equal(speech["rows"], rows)
-        assert np.array_equal(speech["silence"], encoder.silence)
+        # Sums of a network may be taken in another order in another process.
+        np.testing.assert_allclose(speech["rows"], rows, rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(speech["silence"], encoder.silence, rtol=1e-3, atol=1e-3)
         assert speech["per_decibel"] == 0
     assert heard_weights(data / "speech.npz") == encoder.weights_sha256
 
