@@ -77,14 +77,14 @@ class Preset:
 PRESETS = {
     "quick": Preset(
         QUICK,
-        "160 px, 18 epochs: whether a video works; on 2 cores 1.2 hours for 5 minutes of it",
+        "160 px, 18 epochs: whether a video works; on 2 cores 45 minutes for 5 minutes of it",
     ),
     "production": Preset(
         PRODUCTION,
-        "320 px, 100 epochs: for minutes of video, on a GPU; on 2 cores a day for 5 minutes",
+        "320 px, 100 epochs: for minutes of video, on a GPU; on 2 cores 11 hours for 5 minutes",
     ),
     "max": Preset(
-        MAX, "512 px, 200 epochs: for close-ups, on a GPU; on 2 cores 12 days for 5 minutes"
+        MAX, "512 px, 200 epochs: for close-ups, on a GPU; on 2 cores 9 days for 5 minutes"
     ),
 }
 
