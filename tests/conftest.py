@@ -19,6 +19,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file starts first, or a worker would end alone with it."""
+    items.sort(key=lambda item: item.path.name != "test_resume.py")
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The project's folder."""
