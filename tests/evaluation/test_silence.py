@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from lipsync.evaluation.evidence import Evidence
 from lipsync.evaluation.heldout import HeldOut, Table, Tables
+from lipsync.evaluation.intervals import intervals
 from lipsync.evaluation.painting import silent_frame
 from lipsync.evaluation.silence import Silence, measure_silence, silent_frames
 from lipsync.faces.landmarks import LEFT_EYE_OUTER, LOWER_LIP_INNER, POINTS
@@ -87,6 +89,8 @@ def test_digital_silence_is_held_against_all_pauses_of_the_recording() -> None:
     talks = measure_silence(held_out, paint, silent_speech, read_lips, audible, boxes, valid)
     assert len(talks.pauses) == 0
     assert np.isnan(talks.digital_ratio())
+    rendered = tables(np.full(80, 0.1), np.full(80, 0.1))
+    assert intervals(rendered, Evidence(silence=talks), 25.0)["mouth"]["silence_digital"] is None
 
 
 def test_the_silent_frame_hears_nothing() -> None:

@@ -89,12 +89,12 @@ def measure_silence(
     return Silence(
         rows=quiet[held_out.start :],
         pauses=_openings(read_lips(pictures[n], boxes[n]) for n in looked.tolist()),
-        apart=len(pauses) / max(1, len(looked)),
+        apart=max(1.0, len(pauses) / max(1, len(looked))),
         digital=_openings(
             read_lips(paste(pictures[n], face, boxes[n]), boxes[n])
             for n, face in zip(frames.tolist(), faces, strict=True)
         ),
-        digital_apart=len(rows) / max(1, len(painted)),
+        digital_apart=max(1.0, len(rows) / max(1, len(painted))),
     )
 
 
