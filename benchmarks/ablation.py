@@ -33,14 +33,6 @@ from lipsync.training.params import SplitParams
 from lipsync.training.split import runs, split_frames
 
 ROOT = Path(__file__).resolve().parents[1]
-PREPARE = (
-    "extract_frames",
-    "detect_landmarks",
-    "crop_faces",
-    "align_audio",
-    "extract_audio_features",
-    "train_syncnet",
-)
 FULL = "full"
 VARIANTS: dict[str, dict[str, Any]] = {
     FULL: {},
@@ -107,7 +99,8 @@ def prepare(work: Path, person: str) -> None:
     if not (work / "models/face").exists():
         run(work, "fetch_face_models")
     if not (work / "models" / person / "syncnet_state.safetensors").exists():
-        for stage in PREPARE:
+        stages = list(YAML().load(work / "dvc.yaml")["stages"])  # in the order they run in
+        for stage in stages[stages.index("extract_frames") : stages.index("train_generator")]:
             run(work, stage, person)
 
 
