@@ -1,6 +1,7 @@
 """The pass over held-out frames, with drawn mouths: does the leak test tell a leak?"""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -107,6 +108,36 @@ def test_a_generator_that_copies_the_target_is_caught(held_out, heights) -> None
     assert found["margin"]["correlation_over_shifted"] == pytest.approx(0, abs=0.01)
     edges = intervals(tables, Evidence(), FPS)["margin"]["correlation_over_shifted"]
     assert edges == pytest.approx([0, 0], abs=0.01)  # paired: no frame of any resample differs
+
+
+def test_a_head_that_is_read_as_a_mouth_is_no_merit_and_no_leak(held_out, heights) -> None:
+    """Every mouth seems to open when the head is thrown back, the copied one too."""
+    noise = np.random.default_rng(5).normal(0, 1, FRAMES + 40)
+    tilts = 15 * np.convolve(noise, np.ones(41) / 41**0.5, "valid")[: FRAMES - START]
+
+    class Tilted:
+        """Told which frame is read by the top left pixel, which nothing is pasted over."""
+
+        def __call__(self, picture: np.ndarray, box: np.ndarray) -> np.ndarray:
+            points = read_lips(picture, box)
+            points[LOWER_LIP_INNER, 1] += tilts[picture[0, 0, 0]]
+            return points
+
+    pictures = [frame.copy() for frame in held_out.pictures]
+    for row, frame in enumerate(pictures[START:]):
+        frame[0, 0] = row
+    tilts -= tilts.min()
+    tilted = replace(held_out, pictures=pictures)
+    wrong = choose_wrong_speech(START, FRAMES, FPS, 24)
+    tables = look(tilted, follows_speech(heights), Tilted(), wrong, 40)
+    mouth = figures(tables, Evidence())["mouth"]
+    assert mouth["correlation_shifted"] > 0.5  # as if it leaked
+    assert abs(mouth["partial_shifted"]) < 0.2
+    assert mouth["partial"] > 0.95
+    still = look(tilted, lambda frames, _: np.stack([face(5) for _ in frames]), Tilted(), wrong, 40)
+    mouth = figures(still, Evidence())["mouth"]
+    assert mouth["correlation"] > 0.5  # as if it followed
+    assert abs(mouth["partial"]) < 0.25
 
 
 def test_half_a_leak_shows_in_between(held_out, heights) -> None:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lipsync.evaluation.mouths import LipReader, correlation, lip_distance
+from lipsync.evaluation.mouths import LipReader, correlation, lip_distance, partial_correlation
 from lipsync.evaluation.shifts import choose_wrong_speech, circular_shifts
 from lipsync.faces.crop import crop_boxes
 from lipsync.faces.landmarks import (
@@ -33,6 +33,19 @@ def test_correlation_of_hand_made_curves() -> None:
     gaps[::7] = np.nan
     assert correlation(curve, gaps) == pytest.approx(1)
     assert np.isnan(correlation(curve[:2], curve[:2]))
+
+
+def test_what_a_third_curve_says_of_both_is_taken_away() -> None:
+    draw = np.random.default_rng(0)
+    pose, one, other = draw.normal(0, 1, (3, 4000))
+    assert correlation(pose + one, pose + other) == pytest.approx(0.5, abs=0.05)
+    assert partial_correlation(pose + one, pose + other, 2 - 3 * pose) == pytest.approx(0, abs=0.05)
+    assert partial_correlation(pose + one, pose + 2 * one, pose) == pytest.approx(1)
+    assert partial_correlation(pose, one, pose) == 0  # nothing is left of it
+    still = np.full(4000, 0.3)
+    assert partial_correlation(pose + one, pose, still) == correlation(pose + one, pose)
+    gaps = np.where(np.arange(4000) % 3, pose, np.nan)
+    assert abs(partial_correlation(pose + one, pose + other, gaps)) < 0.06
 
 
 def test_lip_distance_is_in_eye_distances_and_of_lips_alone() -> None:

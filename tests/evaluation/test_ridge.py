@@ -6,6 +6,7 @@ import pytest
 from lipsync.evaluation.mouths import correlation
 from lipsync.evaluation.ridge import fitted_frames, predict_opening
 from lipsync.training.params import SplitParams
+from lipsync.training.ridge import PENALTIES, fit_line
 from lipsync.training.split import limit_training, split_frames
 
 FRAMES, TRAINED, START = 500, 350, 375
@@ -77,18 +78,34 @@ def test_frames_without_lips_are_left_out_and_too_few_are_no_baseline(mel, openi
     assert np.isfinite(predict_opening(mel, opening, FITTED[:60], ASKED, 6, 4)).all()
 
 
-def test_more_frames_than_features_give_the_same_as_fewer(mel, opening) -> None:
-    """Two ways to solve it, and both are the textbook's."""
-    from lipsync.evaluation.ridge import _fit
-
+def test_the_line_is_the_textbooks_with_more_frames_than_features_and_with_fewer(mel, opening):
     x, y, new = mel[:350].astype(float), opening[:350], mel[400:].astype(float)
-    for features in (slice(0, 320), slice(0, 400, 2), slice(0, 80)):
-        few, asked = x[:300, features], new[:, features]
+    for columns in (slice(0, 320), slice(0, 400, 2), slice(0, 80)):
         for rows in (300, 50):
-            a, b = few[:rows], y[:rows]
+            a, b = x[:rows, columns], y[:rows]
+            line = fit_line(a, b[:, None], np.arange(rows), reach=10)
+            found = line(new[:, columns])[:, 0]
             centred, level = a - a.mean(0), b.mean()
-            penalty = 0.3 * np.square(centred).sum() / a.shape[1]
-            gram = centred.T @ centred + penalty * np.eye(a.shape[1])
-            weights = np.linalg.solve(gram, centred.T @ (b - level))
-            wanted = level + (asked - a.mean(0)) @ weights
-            np.testing.assert_allclose(_fit(a, b, np.array([0.3]), asked)[0], wanted, atol=1e-9)
+            nearest = np.inf
+            for penalty in PENALTIES * np.square(centred).sum() / a.shape[1]:
+                gram = centred.T @ centred + penalty * np.eye(a.shape[1])
+                weights = np.linalg.solve(gram, centred.T @ (b - level))
+                wanted = level + (new[:, columns] - a.mean(0)) @ weights
+                nearest = min(nearest, np.abs(found - wanted).max())
+            assert nearest < 1e-8
+
+
+def test_each_column_of_a_line_has_a_penalty_of_its_own(mel, opening) -> None:
+    noise = np.random.default_rng(3).normal(0, opening.std(), FRAMES)
+    both = np.stack([opening, noise], axis=1)[:TRAINED]
+    line = fit_line(mel[:TRAINED].astype(float), both, np.arange(TRAINED), reach=4)
+    for column in range(2):
+        alone = fit_line(mel[:TRAINED].astype(float), both[:, [column]], np.arange(TRAINED), 4)
+        np.testing.assert_allclose(line.weights[:, column], alone.weights[:, 0], atol=1e-12)
+    loud, quiet = line(mel[TRAINED:].astype(float)).std(axis=0) / both.std(axis=0)
+    assert loud > 0.3 > quiet
+
+
+def test_frames_too_few_to_choose_by_say_as_little_as_possible(mel, opening) -> None:
+    line = fit_line(mel[:12].astype(float), opening[:12, None], np.arange(12), reach=20)
+    assert np.ptp(line(mel[TRAINED:].astype(float))) < 0.01 * np.ptp(opening)

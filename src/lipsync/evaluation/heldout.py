@@ -22,6 +22,7 @@ from lipsync.faces.compositing import paste
 from lipsync.faces.landmarks import POINTS, mouth_opening
 from lipsync.faces.masks import paste_mask
 from lipsync.progress import progress
+from lipsync.training.split import evenly
 
 BLOCK = 32  # frames painted at once
 
@@ -197,12 +198,6 @@ def _painted(held_out: HeldOut, paint: Paint) -> Iterator[tuple[int, np.ndarray]
         rows = np.arange(first, min(first + BLOCK, len(held_out.valid)))
         frames = held_out.start + rows
         yield from zip(rows.tolist(), paint(frames, frames), strict=True)
-
-
-def evenly(values: np.ndarray, count: int) -> np.ndarray:
-    """At most ``count`` of values (n,), evenly spaced."""
-    spaced = np.linspace(0, len(values) - 1, min(count, len(values)))
-    return values[spaced.round().astype(int)]
 
 
 def blend(crop: np.ndarray, face: np.ndarray, mask: np.ndarray) -> np.ndarray:

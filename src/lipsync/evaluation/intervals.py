@@ -13,7 +13,7 @@ import numpy as np
 from lipsync.evaluation import bootstrap as B
 from lipsync.evaluation.evidence import Evidence
 from lipsync.evaluation.heldout import Table, Tables
-from lipsync.evaluation.mouths import lip_distance
+from lipsync.evaluation.mouths import lip_distance, without
 from lipsync.evaluation.official import FPS, OfficialScore
 from lipsync.evaluation.silence import Silence
 from lipsync.evaluation.sync import Judged
@@ -33,12 +33,16 @@ def intervals(tables: Tables, evidence: Evidence, fps: float) -> Intervals:
     real, rendered, copied = tables.real, tables.rendered, tables.copied
     correlation = B.correlations(blocks, rendered.opening, real.opening)
     ridge = B.correlations(blocks, evidence.counted_ridge(tables), real.opening)
-    right, wrong = _speeches(tables, block)
+    partial = _partials(blocks, rendered.opening, real.opening, copied.opening)
+    ridge_partial = _partials(blocks, evidence.counted_ridge(tables), real.opening, copied.opening)
+    right, wrong, wrong_partial = _speeches(tables, block)
     likeness, copied_likeness = _likeness(blocks, rendered), _likeness(blocks, copied)
     samples = {
         "mouth": {
             "correlation": correlation,
             "correlation_shifted": wrong,
+            "partial": partial,
+            "partial_shifted": wrong_partial,
             "lip_distance": B.means(blocks, lip_distance(rendered.points, real.points)),
             **_silence(blocks, tables, evidence.silence, block),
         },
@@ -52,7 +56,7 @@ def intervals(tables: Tables, evidence: Evidence, fps: float) -> Intervals:
             "top1": _top1(evidence.rendered, block),
             "real_top1": _top1(evidence.real, block),
         },
-        "ridge": {"correlation": ridge},
+        "ridge": {"correlation": ridge, "partial": ridge_partial},
         "copy": {
             "correlation": B.correlations(blocks, copied.opening, real.opening),
             "lip_distance": B.means(blocks, lip_distance(copied.points, real.points)),
@@ -61,6 +65,7 @@ def intervals(tables: Tables, evidence: Evidence, fps: float) -> Intervals:
         },
         "margin": {
             "correlation_over_ridge": correlation - ridge,
+            "partial_over_ridge": partial - ridge_partial,
             "correlation_over_shifted": right - wrong,
             "psnr_mask_over_copy": _difference(likeness, copied_likeness, "psnr_mask"),
         },
@@ -73,18 +78,37 @@ def intervals(tables: Tables, evidence: Evidence, fps: float) -> Intervals:
     }
 
 
-def _speeches(tables: Tables, block: float) -> tuple[np.ndarray, np.ndarray]:
-    """r with right speech, and its mean over shifts, in each resample of the frames tried."""
+def _partials(
+    blocks: B.Blocks, curves: np.ndarray, real: np.ndarray, given: np.ndarray
+) -> np.ndarray:
+    """(R, ...) partial correlation of curves (L, ...) with real, given a third curve (L,)."""
+    shape = (-1, *[1] * (curves.ndim - 1))
+    known = np.isfinite(curves) & np.isfinite((real + given).reshape(shape))
+    curves = np.where(known, curves, np.nan)
+    columns = np.where(known, given.reshape(shape), np.nan)
+    return without(
+        B.correlations(blocks, curves, real),
+        B.correlations(blocks, curves, given),
+        B.correlations(blocks, columns, real),
+    )
+
+
+def _speeches(tables: Tables, block: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """In each resample of the frames tried: r with right speech, and the means over all shifts of
+    r and of the partial one."""
     rows = tables.shifted_rows
     if len(rows) < 2:
-        return _nothing(), _nothing()
+        return _nothing(), _nothing(), _nothing()
     apart = (rows[-1] - rows[0]) / (len(rows) - 1)  # frames
     blocks = B.Blocks(len(rows), block / apart)
-    real = tables.real.opening[rows]
+    real, copied = tables.real.opening[rows], tables.copied.opening[rows]
     each = B.correlations(blocks, tables.shifted_opening, real)  # (R, K)
-    known = np.isfinite(each)
-    wrong = B.divided(np.where(known, each, 0.0).sum(axis=1), known.sum(axis=1))
-    return B.correlations(blocks, tables.rendered.opening[rows], real), wrong
+    each_partial = _partials(blocks, tables.shifted_opening, real, copied)
+    wrong, wrong_partial = (
+        B.divided(np.where(np.isfinite(r), r, 0.0).sum(axis=1), np.isfinite(r).sum(axis=1))
+        for r in (each, each_partial)
+    )
+    return B.correlations(blocks, tables.rendered.opening[rows], real), wrong, wrong_partial
 
 
 def _silence(

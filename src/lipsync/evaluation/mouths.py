@@ -65,3 +65,21 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float:
     if not np.ptp(a) or not np.ptp(b):
         return 0.0
     return float(np.corrcoef(a, b)[0, 1])
+
+
+def partial_correlation(a: np.ndarray, b: np.ndarray, given: np.ndarray) -> float:
+    """r of two curves (N,) after what a third one says of each, on a line, is taken away.
+
+    Where all three are known; 0 where it leaves nothing of one of them (Yule, "On the theory of
+    correlation for any number of variables", 1907).
+    """
+    known = np.isfinite(a) & np.isfinite(b) & np.isfinite(given)
+    a, b, given = a[known], b[known], given[known]
+    return float(without(correlation(a, b), correlation(a, given), correlation(b, given)))
+
+
+def without(ab: np.ndarray | float, ac: np.ndarray | float, bc: np.ndarray | float) -> np.ndarray:
+    """Partial correlation of a and b given c, from the three correlations."""
+    left = (1 - np.square(ac)) * (1 - np.square(bc))
+    left = np.where(left < 1e-9, np.inf, left)
+    return np.asarray((ab - np.multiply(ac, bc)) / np.sqrt(left))

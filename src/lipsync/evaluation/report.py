@@ -16,7 +16,7 @@ import numpy as np
 from lipsync.evaluation.bootstrap import INTERVAL
 from lipsync.evaluation.evidence import Evidence
 from lipsync.evaluation.heldout import Table, Tables
-from lipsync.evaluation.mouths import correlation, lip_distance
+from lipsync.evaluation.mouths import correlation, lip_distance, partial_correlation
 from lipsync.evaluation.pictures import psnr
 from lipsync.files import atomic_path
 
@@ -58,21 +58,37 @@ def shifted_correlations(tables: Tables) -> np.ndarray:
     return np.array([correlation(curve, real) for curve in tables.shifted_opening.T])
 
 
+def shifted_partials(tables: Tables) -> np.ndarray:
+    """(K,) the same, given the opening that is read off the copied mouth."""
+    real, copied = (t.opening[tables.shifted_rows] for t in (tables.real, tables.copied))  # (M,)
+    return np.array(
+        [partial_correlation(curve, real, copied) for curve in tables.shifted_opening.T]
+    )
+
+
 def figures(tables: Tables, evidence: Evidence) -> Figures:
     """All figures in groups, not rounded."""
     shifted = shifted_correlations(tables)
     shifted = shifted[np.isfinite(shifted)]  # too few mouths could be read at the others
+    shifted_partial = shifted_partials(tables)
+    shifted_partial = shifted_partial[np.isfinite(shifted_partial)]
     real, rendered, copied = tables.real, tables.rendered, tables.copied
     follows = correlation(rendered.opening, real.opening)
     tried = tables.shifted_rows
     follows_tried = correlation(rendered.opening[tried], real.opening[tried])
     ridge = correlation(evidence.counted_ridge(tables), real.opening)
+    partial = partial_correlation(rendered.opening, real.opening, copied.opening)
+    ridge_partial = partial_correlation(
+        evidence.counted_ridge(tables), real.opening, copied.opening
+    )
     silence = evidence.silence
     found = {
         "mouth": {
             "correlation": follows,
             "correlation_shifted": float(np.mean(shifted)) if len(shifted) else None,
             "correlation_shifted_abs": float(np.mean(np.abs(shifted))) if len(shifted) else None,
+            "partial": partial,
+            "partial_shifted": float(np.mean(shifted_partial)) if len(shifted_partial) else None,
             "lip_distance": _lip_distance(rendered, real),
             "silence": ratio(*silence.openings(tables)) if silence else None,
             "silence_digital": silence.digital_ratio() if silence else None,
@@ -91,7 +107,7 @@ def figures(tables: Tables, evidence: Evidence) -> Figures:
             "real_top1": evidence.real.top1 if evidence.real else None,
             "real_offset": evidence.real.offset if evidence.real else None,
         },
-        "ridge": {"correlation": ridge},
+        "ridge": {"correlation": ridge, "partial": ridge_partial},
         "copy": {
             "correlation": correlation(copied.opening, real.opening),
             "lip_distance": _lip_distance(copied, real),
@@ -100,6 +116,7 @@ def figures(tables: Tables, evidence: Evidence) -> Figures:
         | _seam(copied, real),
         "margin": {
             "correlation_over_ridge": follows - ridge,
+            "partial_over_ridge": partial - ridge_partial,
             "correlation_over_shifted": (
                 follows_tried - float(np.mean(shifted)) if len(shifted) else None
             ),

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lipsync.evaluation.heldout import HeldOut, Paint, ReadLips, Tables, evenly
+from lipsync.evaluation.heldout import HeldOut, Paint, ReadLips, Tables
 from lipsync.faces.compositing import paste
 from lipsync.faces.landmarks import mouth_opening
+from lipsync.training.split import evenly
 
 INSIDE = 3  # frames; lips open before the sound and close after it
 LEAST_FRAMES = 10  # fewer are no pause to judge by

@@ -7,6 +7,11 @@ leaves it alone; the painter sees nothing of the speech but these few numbers. (
 really did, it takes from them how the head is turned, and misses that when lips are guessed: on the
 sample that costs 0.8 dB.)
 
+Ridge regression has a share in the guess (``straight``). Against the real opening, held out, r of
+the nets alone, with a share of 0.25, and of ridge alone: sample 0.92, 0.91, 0.84; three real clips
+0.63, 0.65, 0.54; 0.47, 0.48, 0.58; 0.46, 0.49, 0.44. So it costs little where nets do well, and
+helps where there are only seconds to learn from.
+
 Speech is heard at moments between frames too, where its rows are finer than frames, with the lips
 between those of the two frames: a mel encoder's four columns a frame make four times the examples.
 """
@@ -21,6 +26,7 @@ from lipsync.progress import progress
 from lipsync.training import augment
 from lipsync.training.data import PersonData
 from lipsync.training.device import Compute, step_generator
+from lipsync.training.ridge import Line, fit_line
 
 BATCH = 128  # frames whose lips are guessed in a step
 AVERAGE = 0.99  # decay of the moving average of the weights, which is the result
@@ -79,6 +85,17 @@ class LipShapes:
         wanted = torch.lerp(self.codes[frames], there, share).unsqueeze(1)  # (B, 1, R)
         return (lips.guesses(speech).float() - wanted).square().mean()
 
+    def line(self) -> Line:
+        """The straight line from speech windows, (K D) -> (R), over the training part."""
+        frames = self._frames.cpu()
+        speech = self._data.windows(self._frames, self._params.past, self._params.future)
+        return fit_line(
+            speech.flatten(1).cpu().double().numpy(),
+            self.codes[self._frames].cpu().double().numpy(),
+            frames.numpy(),
+            reach=self._params.past + self._params.future,
+        )
+
     def correlation(self, lips: LipPredictor, frames: torch.Tensor) -> float:
         """Pearson's r of the first component, guessed and real, over valid frames (B,)."""
         frames = frames.to(self.codes.device)
@@ -92,8 +109,13 @@ def teach_lips(
     lips: LipPredictor, shapes: LipShapes, params: GeneratorParams, compute: Compute, seed: int
 ) -> None:
     """Train ``lips``, which is frozen before and after."""
-    lips.requires_grad_(True).train()
-    weights: list[torch.Tensor] = list(lips.parameters())
+    line = shapes.line()
+    with torch.no_grad():
+        lips.line.weight.copy_(torch.from_numpy(line.weights.T))
+        lips.line.bias.copy_(torch.from_numpy(line.offset))
+    nets = nn.ModuleList([lips.net, lips.head])
+    nets.requires_grad_(True).train()
+    weights: list[torch.Tensor] = list(nets.parameters())
     averages = [weight.detach().clone() for weight in weights]
     optimizer = torch.optim.AdamW(
         weights, lr=params.lips.learning_rate, weight_decay=params.weight_decay, fused=True
@@ -116,4 +138,4 @@ def teach_lips(
     with torch.no_grad():
         for weight, average in zip(weights, averages, strict=True):
             weight.copy_(average)
-    lips.requires_grad_(False).eval()
+    nets.requires_grad_(False).eval()

@@ -42,7 +42,7 @@ class Generator(nn.Module):
         past, future: speech rows before and after the frame
         channels: of the levels, from fine (S / 4) to coarse
         code_channels: of the lips' code as the blocks receive it
-        shapes, members, lips_channels, lips_dropout: of ``LipPredictor``
+        shapes, members, lips_channels, lips_dropout, lips_straight: of ``LipPredictor``
     """
 
     visible: torch.Tensor
@@ -60,6 +60,7 @@ class Generator(nn.Module):
         members: int = 4,
         lips_channels: int = 32,
         lips_dropout: float = 0.3,
+        lips_straight: float = 0.3,
     ) -> None:
         super().__init__()
         self.past, self.future = past, future
@@ -74,13 +75,20 @@ class Generator(nn.Module):
             "members": members,
             "lips_channels": lips_channels,
             "lips_dropout": lips_dropout,
+            "lips_straight": lips_straight,
         }
         self.register_buffer("visible", torch.from_numpy(visible_mask(size)), persistent=False)
         step = PATCH << len(channels) - 1  # pixels of the square behind a coarsest position
         self.band = step * math.ceil(VISIBLE_END * size / step)  # rows that the encoder sees
         self.top = 2 * PATCH * math.floor(PASTE_START * size / (2 * PATCH))  # first painted row
         self.lips = LipPredictor(
-            speech_dimension, past + 1 + future, shapes, members, lips_channels, lips_dropout
+            speech_dimension,
+            past + 1 + future,
+            shapes,
+            members,
+            lips_channels,
+            lips_dropout,
+            lips_straight,
         )
         self.code = nn.Sequential(
             nn.Linear(shapes, code_channels),
@@ -102,7 +110,7 @@ class Generator(nn.Module):
         self.flow = nn.Conv2d(channels[0], 2, 3, padding=1)
         initialise(self)
         # At the start the reference passes unchanged and all lips have the mean shape.
-        for last in (self.flow, self.paint, self.lips.head):
+        for last in (self.flow, self.paint, self.lips.head, self.lips.line):
             nn.init.zeros_(last.weight)
 
     def forward(

@@ -27,6 +27,7 @@ class LipsParams(Section):
     members: PositiveInt = 4  # small nets whose mean is taken
     channels: PositiveInt = 32  # of each
     dropout: float = Field(0.3, ge=0, lt=1)
+    straight: float = Field(0.3, ge=0, le=1)  # share of ridge regression in the guess
 
 
 class PerceptualParams(Section):
@@ -66,4 +67,5 @@ class GeneratorParams(OptimizerParams, key="generator"):
             "members": lips.members,
             "lips_channels": lips.channels,
             "lips_dropout": lips.dropout,
+            "lips_straight": lips.straight,
         }

@@ -18,7 +18,7 @@ from lipsync.syncnet.model import SyncNet
 from lipsync.training import augment
 from lipsync.training.data import PersonData, to_unit
 from lipsync.training.device import Compute, step_generator
-from lipsync.training.split import Split, runs
+from lipsync.training.split import Split, evenly, runs
 
 NEAR = 3  # frames; speech closer than this is no negative of the sync loss
 NEGATIVES = 15  # other instants that the sync loss compares with
@@ -87,8 +87,7 @@ class GeneratorTask:
         held_out = split.validation[data.valid[split.validation_start :]]
         if not len(held_out):
             raise LipsyncError("generator: no face in the held-out part; record a longer video")
-        spaced = np.linspace(0, len(held_out) - 1, min(VALIDATION_FRAMES, len(held_out)))
-        self.held_out = torch.from_numpy(held_out[spaced.round().astype(int)])
+        self.held_out = torch.from_numpy(evenly(held_out, VALIDATION_FRAMES))
         self.clips = max(1, params.batch_size // params.clip)
         self.samples_per_step = self.clips * params.clip
         self.seen = torch.from_numpy(np.flatnonzero(data.seen[: split.training_end]))

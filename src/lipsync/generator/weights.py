@@ -9,7 +9,7 @@ from lipsync.errors import LipsyncError
 from lipsync.generator.model import Generator
 from lipsync.training.weights import load_model, save_model
 
-FORMAT = "lipsync-generator-2"
+FORMAT = "lipsync-generator-3"
 
 
 def save_generator(path: Path, model: Generator, reference: np.ndarray) -> None:

@@ -81,3 +81,9 @@ def runs(valid: np.ndarray, length: int) -> np.ndarray:
         return np.zeros(0, dtype=np.int64)
     windows = np.lib.stride_tricks.sliding_window_view(valid, length)  # (N - length + 1, length)
     return np.flatnonzero(windows.all(axis=1))
+
+
+def evenly(values: np.ndarray, count: int) -> np.ndarray:
+    """At most ``count`` of values (n,), evenly spaced."""
+    spaced = np.linspace(0, len(values) - 1, min(count, len(values)))
+    return values[spaced.round().astype(int)]
