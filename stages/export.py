@@ -14,11 +14,14 @@ from lipsync.generator.weights import load_generator
 from lipsync.media.video import FrameReader
 from lipsync.params import PersonParams
 from lipsync.rendering.avatar import AvatarInfo, load_avatar, read_geometry
+from lipsync.rendering.clips import voiced_frames
+from lipsync.rendering.film import Film
 from lipsync.speech.encoder import create_encoder
 from lipsync.speech.params import SpeechParams
 from lipsync.speech.weights import heard_weights
 from lipsync.stage import stage
 
+MODELS = Path("models/face")
 NOTICE = (
     "Renders synthetic video of a real person. Use it only with that person's consent, and say "
     "that what it renders is synthetic."
@@ -62,7 +65,9 @@ def export(params: PersonParams) -> None:
     print("comparing it with PyTorch", file=sys.stderr)
     difference = parity(network, generator, reference, crops, windows)
     check_parity(difference, chosen.tolerance, weights)
-    write_avatar(models / "avatar", info, network, film_path, boxes, valid)
+    voice = voiced_frames(data / "speech.wav", info.frames, info.fps)
+    picture = Film(film_path, boxes, valid, info.width, info.height)
+    write_avatar(models / "avatar", info, network, picture, voice, MODELS)
 
     metrics = {
         "parity_max_abs": float(f"{difference:.2g}"),

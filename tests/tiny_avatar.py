@@ -7,19 +7,22 @@ import numpy as np
 from onnx import TensorProto, checker, helper, numpy_helper
 
 from lipsync.export.avatar import write_avatar
+from lipsync.faces.models import FACE_MODELS
 from lipsync.media.video import VideoWriter
 from lipsync.rendering.avatar import AvatarInfo
+from lipsync.rendering.film import Film
 from lipsync.speech.params import SpeechParams
 
 SIZE, DIMENSION, PAST, FUTURE = 64, 320, 2, 1
 FRAMES, WIDTH, HEIGHT, FPS = 12, 128, 96, 25
 FACELESS = 5  # the film's frame without a face
+QUIET = 4  # frames at the start in which nobody speaks
 
 
 def write_tiny_avatar(folder: Path) -> Path:
     """An avatar with a film of 12 pictures, 128 x 96, whose grey tells the frame number."""
-    film = folder.parent / f"{folder.name}.mp4"
-    with VideoWriter(film, WIDTH, HEIGHT, FPS, crf=8, preset="ultrafast") as writer:
+    path = folder.parent / f"{folder.name}.mp4"
+    with VideoWriter(path, WIDTH, HEIGHT, FPS, crf=8, preset="ultrafast") as writer:
         for picture in film_pictures():
             writer.write(picture)
     boxes = np.array([[20.5, 10.25, 90.5, 80.25]] * FRAMES, np.float32)
@@ -39,8 +42,21 @@ def write_tiny_avatar(folder: Path) -> Path:
         opset=20,
         sha256={},
     )
-    write_avatar(folder, info, tiny_network(), film, boxes, np.arange(FRAMES) != FACELESS)
+    valid = np.arange(FRAMES) != FACELESS
+    voice = np.arange(FRAMES) >= QUIET
+    models = fake_face_models(folder.parent)
+    film = Film(path, boxes, valid, WIDTH, HEIGHT)
+    write_avatar(folder, info, tiny_network(), film, voice, models)
     return folder
+
+
+def fake_face_models(folder: Path) -> Path:
+    """Files of the models' names; enough for whoever follows no face."""
+    models = folder / "models"
+    models.mkdir(parents=True, exist_ok=True)
+    for name in FACE_MODELS:
+        (models / name).write_bytes(b"a model")
+    return models
 
 
 def film_pictures() -> list[np.ndarray]:

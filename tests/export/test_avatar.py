@@ -1,12 +1,13 @@
 """The avatar folder appears whole, or not at all."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lipsync.errors import LipsyncError
 from lipsync.export.avatar import atomic_folder, write_avatar
-from lipsync.rendering.avatar import load_avatar
+from lipsync.rendering.avatar import FILES, load_avatar
 from tests.tiny_avatar import write_tiny_avatar
 
 
@@ -14,10 +15,10 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def test_four_files_and_the_same_bytes_again(tmp_path: Path):
+def test_all_files_and_the_same_bytes_again(tmp_path: Path):
     folder = write_tiny_avatar(tmp_path / "avatar")
     first = contents(folder)
-    assert list(first) == ["avatar.json", "frames.mp4", "generator.onnx", "geometry.npz"]
+    assert sorted(first) == sorted(["avatar.json", *FILES])
     assert contents(write_tiny_avatar(tmp_path / "avatar")) == first
     assert str(tmp_path).encode() not in b"".join(first.values())
 
@@ -26,13 +27,14 @@ def test_an_old_avatar_is_replaced_whole_and_kept_on_an_error(tmp_path: Path):
     folder = write_tiny_avatar(tmp_path / "avatar")
     (folder / "left over").touch()
     avatar = load_avatar(folder)
+    lost = replace(avatar.film, path=tmp_path / "gone.mp4")
     with pytest.raises(LipsyncError, match=r"gone\.mp4"):
-        write_avatar(folder, avatar.info, b"", tmp_path / "gone.mp4", avatar.boxes, avatar.valid)
+        write_avatar(folder, avatar.info, b"", lost, avatar.voice, tmp_path / "models")
     assert (folder / "left over").exists()
     load_avatar(folder)
     write_tiny_avatar(folder)
     assert not (folder / "left over").exists()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["avatar", "avatar.mp4"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["avatar", "avatar.mp4", "models"]
 
 
 def test_any_error_within_leaves_nothing(tmp_path: Path):

@@ -36,8 +36,8 @@ def change_info(folder: Path, **values: object) -> None:
 
 def test_what_was_written_is_loaded(avatar: Avatar):
     assert (avatar.info.person, avatar.info.frames, avatar.info.crop_size) == ("tiny", FRAMES, SIZE)
-    assert avatar.boxes.shape == (FRAMES, 4)
-    assert avatar.valid.sum() == FRAMES - 1
+    assert avatar.film.boxes.shape == (FRAMES, 4)
+    assert avatar.film.valid.sum() == FRAMES - 1
 
 
 @pytest.mark.parametrize("batch", [1, 3, 8])
@@ -58,7 +58,7 @@ def test_a_folder_that_is_missing_or_no_avatar(tmp_path: Path):
 def test_info_that_is_no_json_or_of_another_version(copy: Path):
     change_info(copy, format="lipsync-avatar-9")
     assert "not an avatar of this version (format" in refusal(copy)
-    change_info(copy, format="lipsync-avatar-1", past=-1)
+    change_info(copy, format="lipsync-avatar-2", past=-1)
     assert "(past: " in refusal(copy)
     (copy / "avatar.json").write_text("{")
     assert "not an avatar of this version" in refusal(copy)

@@ -1,5 +1,6 @@
 """Sound and avatar in, video out."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,13 +14,14 @@ from lipsync.media.audio import read_audio, write_wav
 from lipsync.media.clock import frame_count
 from lipsync.media.video import VideoWriter, read_frames
 from lipsync.rendering.avatar import Avatar, load_avatar
+from lipsync.rendering.options import RenderOptions
 from lipsync.rendering.plan import ping_pong
 from lipsync.rendering.render import render
 from lipsync.speech.params import SpeechParams
 from tests.speech.checkpoints import write_wenet
 from tests.tiny_avatar import FPS, FRAMES, HEIGHT, WIDTH
 
-QUICK = {"preset": "ultrafast", "crf": 12}
+QUICK = RenderOptions(preset="ultrafast", crf=12)
 
 
 def speech(samples: int, rate: int) -> np.ndarray:
@@ -46,7 +48,7 @@ def test_as_many_pictures_and_samples_as_the_sound_has(
 ):
     sound = speech(samples, rate)
     write_wav(tmp_path / "speech.wav", sound, rate)
-    count = render(avatar, tmp_path / "speech.wav", tmp_path / "out.mp4", **QUICK)
+    count = render(avatar, tmp_path / "speech.wav", tmp_path / "out.mp4", QUICK).pictures
 
     assert count == frame_count(samples / rate, FPS)
     assert abs(count / FPS - samples / rate) <= 0.5 / FPS + 1e-9
@@ -66,21 +68,21 @@ def test_an_avatar_speaks_through_its_own_weights_alone(
     write_wav(tmp_path / "speech.wav", speech(16000, 16000))
     params = SpeechParams(encoder="wenet", weights=str(weights))
     info = avatar.info.model_copy(update={"speech": params, "speech_weights_sha256": "ab" * 32})
-    boxes, valid, network = avatar.boxes, avatar.valid, (folder / "generator.onnx").read_bytes()
-    write_avatar(tmp_path / "avatar", info, network, avatar.film, boxes, valid)
+    network = (folder / "generator.onnx").read_bytes()
+    write_avatar(tmp_path / "avatar", info, network, avatar.film, avatar.voice, folder)
     other = load_avatar(tmp_path / "avatar")
     with pytest.raises(LipsyncError, match=r"w\.onnx with SHA-256 .* trained with abababababab\."):
-        render(other, tmp_path / "speech.wav", tmp_path / "out.mp4", **QUICK)
+        render(other, tmp_path / "speech.wav", tmp_path / "out.mp4", QUICK)
     weights.unlink()
     with pytest.raises(LipsyncError, match=r"w\.onnx: missing; .* download encoder\.onnx"):
-        render(other, tmp_path / "speech.wav", tmp_path / "out.mp4", **QUICK)
+        render(other, tmp_path / "speech.wav", tmp_path / "out.mp4", QUICK)
     assert not (tmp_path / "out.mp4").exists()
 
 
 def test_sound_that_aac_cannot_hold_keeps_its_length(avatar: Avatar, tmp_path: Path):
     rate, samples = 18_000, 18_000
     write_wav(tmp_path / "speech.wav", speech(samples, rate), rate)
-    assert render(avatar, tmp_path / "speech.wav", tmp_path / "out.mp4", **QUICK) == FPS
+    assert render(avatar, tmp_path / "speech.wav", tmp_path / "out.mp4", QUICK).pictures == FPS
     with av.open(tmp_path / "out.mp4") as container:
         assert container.streams.audio[0].rate == 48_000
     assert abs(sound_length(tmp_path / "out.mp4") - 48_000) <= 1
@@ -93,16 +95,16 @@ def test_face_and_sound_are_in_step(avatar: Avatar, tmp_path: Path):
     inside = slice(loud[0] * rate // FPS, loud[1] * rate // FPS)
     sound[inside] = noise[inside]
     write_wav(tmp_path / "speech.wav", sound, rate)
-    count = render(avatar, tmp_path / "speech.wav", tmp_path / "out.mp4", **QUICK)
+    count = render(avatar, tmp_path / "speech.wav", tmp_path / "out.mp4", QUICK).pictures
     assert count == 40
     shown = ping_pong(FRAMES, 40)
     mouth = []
     for picture, index in zip(read_frames(tmp_path / "out.mp4"), shown, strict=True):
-        x0, y0, x1, y1 = avatar.boxes[index].astype(int)
+        x0, y0, x1, y1 = avatar.film.boxes[index].astype(int)
         middle, below = (x0 + x1) // 2, y0 + (y1 - y0) * 2 // 3
         mouth.append(picture[below - 4 : below + 4, middle - 4 : middle + 4].mean())
     # Whatever has a face is black where nothing is said, bright where something is.
-    with_face = avatar.valid[shown]
+    with_face = avatar.film.valid[shown]
     spoken = np.zeros(40, bool)
     spoken[loud[0] : loud[1]] = True
     assert (np.array(mouth)[with_face & spoken] > 120).all()
@@ -113,7 +115,7 @@ def test_face_and_sound_are_in_step(avatar: Avatar, tmp_path: Path):
 
 def test_it_says_that_it_is_synthetic_and_how_it_is_coded(avatar: Avatar, tmp_path: Path):
     write_wav(tmp_path / "speech.wav", speech(16000, 16000))
-    render(avatar, tmp_path / "speech.wav", tmp_path / "out.mp4", **QUICK)
+    render(avatar, tmp_path / "speech.wav", tmp_path / "out.mp4", QUICK)
     with av.open(tmp_path / "out.mp4") as container:
         tags, video = container.metadata, container.streams.video[0].codec_context
         assert "cv.iptc.org/newscodes/digitalsourcetype/compositeWith" in tags["comment"]
@@ -128,7 +130,7 @@ def test_it_says_that_it_is_synthetic_and_how_it_is_coded(avatar: Avatar, tmp_pa
 def test_the_same_bytes_again(avatar: Avatar, tmp_path: Path):
     write_wav(tmp_path / "speech.wav", speech(16000, 16000))
     for name in ("one.mp4", "two.mp4"):
-        render(avatar, tmp_path / "speech.wav", tmp_path / name, preset="fast")
+        render(avatar, tmp_path / "speech.wav", tmp_path / name, RenderOptions(preset="fast"))
     assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "two.mp4").read_bytes()
 
 
@@ -158,7 +160,7 @@ def test_sound_that_cannot_be_spoken(avatar: Avatar, tmp_path: Path):
 
 def test_a_failure_midway_leaves_nothing(avatar: Avatar, tmp_path: Path):
     write_wav(tmp_path / "speech.wav", speech(32000, 16000))
-    lost = Avatar(avatar.info, tmp_path / "gone.mp4", avatar.boxes, avatar.valid, avatar.session)
+    lost = replace(avatar, film=replace(avatar.film, path=tmp_path / "gone.mp4"))
     with pytest.raises(LipsyncError, match=r"gone\.mp4"):
-        render(lost, tmp_path / "speech.wav", tmp_path / "out.mp4", **QUICK)
+        render(lost, tmp_path / "speech.wav", tmp_path / "out.mp4", QUICK)
     assert [path.name for path in tmp_path.iterdir()] == ["speech.wav"]

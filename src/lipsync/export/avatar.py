@@ -9,26 +9,31 @@ from pathlib import Path
 import numpy as np
 
 from lipsync.errors import LipsyncError
-from lipsync.rendering.avatar import FRAMES, GEOMETRY, INFO, NETWORK, AvatarInfo, sha256
+from lipsync.faces.models import FACE_MODELS
+from lipsync.rendering.avatar import FILES, FRAMES, GEOMETRY, INFO, NETWORK, AvatarInfo, sha256
+from lipsync.rendering.film import Film
 
 
 def write_avatar(
     folder: Path,
     info: AvatarInfo,
     network: bytes,
-    film: Path,
-    boxes: np.ndarray,
-    valid: np.ndarray,
+    film: Film,
+    voice: np.ndarray,
+    face_models: Path,
 ) -> None:
     """Write the whole folder, or nothing. ``info.sha256`` is filled in.
 
-    network: ONNX. film: the frames.mp4 that boxes (N, 4) and valid (N,) belong to.
+    network: ONNX. voice: (N,) bool, whether the person speaks in each frame of the film.
+    face_models: the folder that they are copied from.
     """
     with atomic_folder(folder) as temporary:
         (temporary / NETWORK).write_bytes(network)
-        shutil.copyfile(film, temporary / FRAMES)
-        np.savez(temporary / GEOMETRY, boxes=boxes, valid=valid)
-        sums = {name: sha256(temporary / name) for name in (NETWORK, FRAMES, GEOMETRY)}
+        shutil.copyfile(film.path, temporary / FRAMES)
+        np.savez(temporary / GEOMETRY, boxes=film.boxes, valid=film.valid, voice=voice)
+        for name in FACE_MODELS:
+            shutil.copyfile(face_models / name, temporary / name)
+        sums = {name: sha256(temporary / name) for name in FILES}
         complete = info.model_copy(update={"sha256": sums})
         (temporary / INFO).write_text(complete.model_dump_json(indent=2) + "\n", encoding="utf-8")
 

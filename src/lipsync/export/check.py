@@ -14,13 +14,12 @@ from lipsync.media.audio import SAMPLE_RATE
 from lipsync.media.clock import sample_count
 from lipsync.media.video import FrameReader
 from lipsync.rendering.avatar import Avatar, open_session
-from lipsync.rendering.pictures import BATCH
 from lipsync.speech.encoder import SpeechEncoder
 from lipsync.speech.windows import speech_windows
 
 BATCH_SIZES = (1, 2, 5)  # of the comparison with PyTorch; the export itself is traced with 2
 SAMPLES = 10  # pictures that are compared: half filmed crops, half noise
-RUNS = 15  # batches that are timed, after two that are not
+RUNS = 40  # pictures that are timed, after two that are not
 
 
 def sample_inputs(
@@ -92,12 +91,12 @@ def frames_per_second(avatar: Avatar) -> float:
     """Faces that the network paints in a second on this CPU, as rendering runs it: the median."""
     info = avatar.info
     draw = np.random.default_rng(0)
-    crops = draw.integers(0, 256, (BATCH, info.crop_size, info.crop_size, 3), np.uint8)
-    window = (BATCH, info.past + 1 + info.future, info.speech_dimension)
+    crops = draw.integers(0, 256, (1, info.crop_size, info.crop_size, 3), np.uint8)
+    window = (1, info.past + 1 + info.future, info.speech_dimension)
     speech = draw.uniform(0, 1, window).astype(np.float32)
     seconds = []
     for _ in range(2 + RUNS):
         start = time.perf_counter()
         avatar.paint(crops, speech)
         seconds.append(time.perf_counter() - start)
-    return BATCH / float(np.median(seconds[2:]))
+    return 1 / float(np.median(seconds[2:]))

@@ -22,6 +22,7 @@ from lipsync.files import atomic_path
 
 DETECTOR = "face_detection_short_range.tflite"
 MESH = "face_landmark.tflite"
+FACE_MODELS = (DETECTOR, MESH)
 REMEDY = "run `dvc repro fetch_face_models`"
 
 WHEEL = "mediapipe==0.10.21"

@@ -100,10 +100,14 @@ class FrameReader:
         return self._length
 
     def __getitem__(self, index: int) -> np.ndarray:
+        return to_rgb(self.frame(index))
+
+    def frame(self, index: int) -> av.VideoFrame:
+        """The decoded picture itself; it is shared and not to be changed."""
         if not 0 <= index < self._length:
             raise IndexError(f"{self._path}: picture {index} of {self._length}")
         number = bisect_right(self._starts, index) - 1
-        return to_rgb(self._group(number)[index - self._starts[number]])
+        return self._group(number)[index - self._starts[number]]
 
     def _group(self, number: int) -> list[av.VideoFrame]:
         if number in self._groups:

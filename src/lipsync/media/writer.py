@@ -1,8 +1,9 @@
 """Writing constant-rate video."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ ENCODER_THREADS = 4  # fixed: x264's output depends on it, and the same bytes ar
 KEYFRAME_SECONDS = 1  # at most this much is decoded to reach any picture
 SOUND_BIT_RATE = 128_000  # of AAC, bit/s
 SOUND_FRAME = 1024  # samples of an AAC frame
+# ISO 16684-3 (XMP, part 3): the UUID of the box that holds XMP in ISO media files
+XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 
 
 class VideoWriter:
@@ -27,8 +30,10 @@ class VideoWriter:
 
     path: ends in .mp4. width, height: even, in pixels. fps: pictures per second.
     preset, crf, x264_params ("key=value:..."): of x264. colours: of the file.
-    sound: mono float32 samples -1..1 and their rate in Hz, from t = 0.
+    sound: mono float32 samples -1..1, whole or in blocks, and their rate in Hz, from t = 0; blocks
+    are asked for as the pictures come.
     metadata: tags that mp4 knows (title, artist, comment, description, copyright, ...).
+    xmp: an XMP packet, which is put where XMP's part 3 wants it in an mp4.
     """
 
     def __init__(
@@ -43,8 +48,9 @@ class VideoWriter:
         x264_params: str = "",
         colours: Colours = BT709,
         keyframe_seconds: float = KEYFRAME_SECONDS,
-        sound: tuple[np.ndarray, int] | None = None,
+        sound: tuple[np.ndarray | Iterable[np.ndarray], int] | None = None,
         metadata: Mapping[str, str] | None = None,
+        xmp: str = "",
     ) -> None:
         if width % 2 or height % 2:
             raise ValueError(f"{path}: {width}x{height}: yuv420p wants an even width and height")
@@ -55,14 +61,17 @@ class VideoWriter:
         self._colours = colours
         self._options = {"preset": preset, "crf": str(crf), "x264-params": x264_params}
         self._keyint = max(1, round(keyframe_seconds * self._fps))
-        self._samples: np.ndarray
-        self._samples, self._rate = sound if sound is not None else (np.zeros(0, np.float32), 0)
+        samples, self._rate = sound if sound is not None else ([], 0)
+        self._blocks = iter([samples] if isinstance(samples, np.ndarray) else samples)
+        self._held = np.zeros(0, np.float32)  # sound that is not encoded yet
         self._sound_done = 0  # samples
         self._metadata = dict(metadata or {})
+        self._xmp = xmp
 
     def __enter__(self) -> "VideoWriter":
         with ExitStack() as stack:
             temporary = stack.enter_context(atomic_path(self._path))
+            stack.push(partial(_append_xmp, temporary, self._xmp))
             self._container = stack.enter_context(
                 av.open(temporary, "w", format="mp4", options={"movflags": "+faststart"})
             )
@@ -85,7 +94,7 @@ class VideoWriter:
             return
         if not self.frames:
             raise ValueError(f"{self._path}: a video of no pictures")
-        self._write_sound(until=len(self._samples))
+        self._write_sound(until=None)
         self._container.mux(self._video.encode(None))
         if self._audio is not None:
             self._container.mux(self._audio.encode(None))
@@ -116,6 +125,15 @@ class VideoWriter:
             frame.reformat(format="yuv420p", dst_colorspace=matrix, dst_color_range=limits)
         )
 
+    def write_planes(self, planes: np.ndarray) -> None:
+        """Append a picture in the layout of ``media.planes``, (3 height / 2, width) uint8."""
+        height, width = self._size
+        if planes.shape != (height * 3 // 2, width) or planes.dtype != np.uint8:
+            raise ValueError(
+                f"expected uint8 {(height * 3 // 2, width)}, got {planes.dtype} {planes.shape}"
+            )
+        self.write_frame(av.VideoFrame.from_ndarray(planes, format="yuv420p"))
+
     def write_frame(self, frame: av.VideoFrame) -> None:
         """Append a picture that is yuv420p in the file's colours already."""
         frame.pts = self.frames
@@ -125,15 +143,34 @@ class VideoWriter:
         self.frames += 1
         self._write_sound(until=round_half_up(self.frames * self._rate / self._fps))
 
-    def _write_sound(self, until: int) -> None:
-        """Encode sound up to sample ``until``, so that the file interleaves as it plays."""
-        while self._audio is not None and self._sound_done < min(until, len(self._samples)):
-            start = self._sound_done
-            block = self._samples[start : start + SOUND_FRAME]  # (n,)
-            plane = np.clip(block, -1, 1).astype(np.float32)[None]  # (1, n)
+    def _write_sound(self, until: int | None) -> None:
+        """Encode sound up to sample ``until``, so that the file interleaves as it plays; or all."""
+        while self._audio is not None and (until is None or self._sound_done < until):
+            plane = self._next_sound()[None]  # (1, n)
+            if not plane.size:
+                return
             frame = av.AudioFrame.from_ndarray(plane, format="fltp", layout="mono")
             frame.sample_rate = self._rate
-            frame.pts = start
+            frame.pts = self._sound_done
             frame.time_base = Fraction(1, self._rate)
             self._container.mux(self._audio.encode(frame))
-            self._sound_done += len(block)
+            self._sound_done += plane.size
+
+    def _next_sound(self) -> np.ndarray:
+        """The next 1024 samples (n,) float32 -1..1; fewer at the end, none after it."""
+        parts = [self._held]
+        while (
+            sum(map(len, parts)) < SOUND_FRAME and (block := next(self._blocks, None)) is not None
+        ):
+            parts.append(block)
+        held = np.concatenate(parts)
+        self._held = held[SOUND_FRAME:]
+        return np.clip(held[:SOUND_FRAME], -1, 1).astype(np.float32)
+
+
+def _append_xmp(path: Path, packet: str, kind: type[BaseException] | None, *_: object) -> None:
+    """Put the packet into a box of its own behind all others, when all went well."""
+    if packet and kind is None:
+        content = XMP_BOX + packet.encode()
+        with path.open("ab") as file:
+            file.write((len(content) + 8).to_bytes(4, "big") + b"uuid" + content)

@@ -4,7 +4,9 @@
     generator.onnx  crop uint8 (B, S, S, 3) RGB, speech float32 (B, past + 1 + future, D)
                     -> face float32 (B, S, S, 3) RGB 0..1
     frames.mp4      the source film at a constant frame rate, N pictures
-    geometry.npz    boxes (N, 4) float32 x0, y0, x1, y1 in pixels; valid (N,) bool
+    geometry.npz    boxes (N, 4) float32 x0, y0, x1, y1 in pixels; valid (N,) bool; voice (N,) bool,
+                    whether the person speaks there in the film
+    *.tflite        the two face models, for films from outside
 
 `lipsync.export` writes it, `load_avatar` reads it. The SHA-256 of each file stands in avatar.json,
 so a damaged folder, or one that was put together from two, is refused rather than rendered.
@@ -21,9 +23,18 @@ import onnxruntime
 import pydantic
 
 from lipsync.errors import LipsyncError
+from lipsync.faces.models import FACE_MODELS
+from lipsync.rendering.film import Film
 from lipsync.speech.params import SpeechParams
 
 INFO, NETWORK, FRAMES, GEOMETRY = "avatar.json", "generator.onnx", "frames.mp4", "geometry.npz"
+FILES = (NETWORK, FRAMES, GEOMETRY, *FACE_MODELS)
+Provider = Literal["cpu", "cuda", "coreml"]
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+}
 
 
 class AvatarInfo(pydantic.BaseModel):
@@ -31,7 +42,7 @@ class AvatarInfo(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    format: Literal["lipsync-avatar-1"] = "lipsync-avatar-1"
+    format: Literal["lipsync-avatar-2"] = "lipsync-avatar-2"
     person: str
     notice: str  # that what it renders is synthetic, and who must agree
     fps: pydantic.PositiveFloat
@@ -50,12 +61,12 @@ class AvatarInfo(pydantic.BaseModel):
 
 @dataclass(frozen=True)
 class Avatar:
-    """A loaded avatar: boxes (N, 4) in pixels of the film, valid (N,) where it shows a face."""
+    """A loaded avatar; voice (N,) bool, whether the person speaks in each frame of the film."""
 
     info: AvatarInfo
-    film: Path
-    boxes: np.ndarray
-    valid: np.ndarray
+    folder: Path
+    film: Film
+    voice: np.ndarray
     session: onnxruntime.InferenceSession
 
     def paint(self, crops: np.ndarray, speech: np.ndarray) -> np.ndarray:
@@ -67,27 +78,29 @@ class Avatar:
         return np.rint(faces * 255).astype(np.uint8)
 
 
-def load_avatar(folder: str | Path, threads: int = 0) -> Avatar:
+def load_avatar(folder: str | Path, threads: int = 0, provider: Provider = "cpu") -> Avatar:
     """Read and check an avatar folder. ``threads`` of the model; 0 is one per core.
 
     Raises LipsyncError with one line if the folder is missing, incomplete, damaged, of another
-    version, or no avatar.
+    version, or no avatar, or if ONNX Runtime has no such provider here.
     """
     folder = Path(folder)
     info = _read_info(folder)
-    for name in (NETWORK, FRAMES, GEOMETRY):
+    for name in FILES:
         if sha256(folder / name) != info.sha256.get(name):
             raise LipsyncError(
                 f"{folder / name}: damaged, or of another avatar; export or pull it again"
             )
     boxes, valid = read_geometry(folder / GEOMETRY)
-    session = open_session(folder / NETWORK, threads)
+    voice = read_voice(folder / GEOMETRY)
+    session = open_session(folder / NETWORK, threads, provider)
     window, size = info.past + 1 + info.future, info.crop_size
     shapes = {value.name: value.shape[1:] for value in session.get_inputs()}
     wanted = {"crop": [size, size, 3], "speech": [window, info.speech_dimension]}
-    if shapes != wanted or len(boxes) != info.frames:
+    if shapes != wanted or not len(boxes) == len(voice) == info.frames:
         raise LipsyncError(f"{folder / INFO}: does not fit its folder's files; export it again")
-    return Avatar(info, folder / FRAMES, boxes, valid, session)
+    film = Film(folder / FRAMES, boxes, valid, info.width, info.height)
+    return Avatar(info, folder, film, voice, session)
 
 
 def _read_info(folder: Path) -> AvatarInfo:
@@ -107,14 +120,32 @@ def _read_info(folder: Path) -> AvatarInfo:
         ) from None
 
 
-def open_session(network: str | Path | bytes, threads: int = 0) -> onnxruntime.InferenceSession:
-    """ONNX Runtime on the CPU. Its threads sleep while they wait: the encoder wants the cores."""
+def open_session(
+    network: str | Path | bytes, threads: int = 0, provider: Provider = "cpu"
+) -> onnxruntime.InferenceSession:
+    """ONNX Runtime. Its threads sleep while they wait: the encoder wants the cores.
+
+    Raises LipsyncError if the installed ONNX Runtime has no such provider, or no device for it.
+    """
+    there = onnxruntime.get_available_providers()
+    if PROVIDERS[provider] not in there:
+        legal = ", ".join(name for name, long in PROVIDERS.items() if long in there)
+        raise LipsyncError(
+            f"provider: {provider} is not in the ONNX Runtime that is installed here; it has "
+            f"{legal}. cuda wants the package onnxruntime-gpu, coreml a Mac"
+        )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     source = network if isinstance(network, bytes) else str(network)
-    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(source, options, providers=[PROVIDERS[provider]])
+    if PROVIDERS[provider] not in session.get_providers():
+        raise LipsyncError(
+            f"provider: {provider} has no device that it can use here; check the driver, or "
+            "choose cpu"
+        )
+    return session
 
 
 def read_geometry(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -127,6 +158,15 @@ def read_geometry(path: Path) -> tuple[np.ndarray, np.ndarray]:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise LipsyncError(f"{path}: damaged: {error}; run `dvc repro`") from error
     return boxes, valid
+
+
+def read_voice(path: Path) -> np.ndarray:
+    """voice (N,) bool of geometry.npz."""
+    try:
+        with np.load(path) as archive:
+            return np.asarray(archive["voice"], bool)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise LipsyncError(f"{path}: damaged: {error}; export the avatar again") from error
 
 
 def sha256(path: Path) -> str:

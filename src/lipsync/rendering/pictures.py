@@ -2,79 +2,115 @@
 
 Three steps in a row, each in a thread of its own with a short queue behind it, so decoding, model
 and pasting overlap and memory does not grow with the length. numpy, OpenCV, libav and ONNX Runtime
-let go of the interpreter while they work.
+let go of the interpreter while they work. Pictures are planes (``media.planes``) all the way; only
+the square around the face is ever turned into RGB.
 """
 
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import islice
 
+import cv2
 import numpy as np
 
-from lipsync.faces.compositing import paste
-from lipsync.faces.crop import extract
+from lipsync.faces.compositing import extract_planes, paste_planes
+from lipsync.media.planes import to_planes
 from lipsync.media.video import FrameReader
 from lipsync.rendering.avatar import Avatar
 from lipsync.rendering.background import in_background
-from lipsync.speech.windows import speech_windows
+from lipsync.rendering.film import Film
+from lipsync.rendering.plan import Layer, Shown
 
-BATCH = 4  # pictures that the model sees at once; more is hardly quicker and holds more memory
+BATCH = 4  # pictures that are handed on together
 AHEAD = 2  # batches that wait between two steps
 
 
-@dataclass(frozen=True)
-class Batch:
-    """B consecutive pictures, V of them with a face."""
+@dataclass
+class Piece:
+    """A layer of one picture on its way: planes, and the face where one is painted."""
 
-    shown: np.ndarray  # (B,) frame numbers of the film
-    frames: list[np.ndarray]  # B x (H, W, 3) uint8 RGB
-    spoken: np.ndarray  # (V,) picture numbers, each its row of speech
-    faces: np.ndarray  # (V, S, S, 3) uint8 RGB: as filmed, then as painted
+    layer: Layer
+    planes: np.ndarray  # (3 H / 2, W) uint8
+    face: np.ndarray | None  # (S, S, 3) uint8 RGB: as filmed, then as painted
+
+
+@dataclass
+class Picture:
+    """One picture on its way; its second piece is laid over the first with ``weight`` 0..1."""
+
+    pieces: list[Piece]
+    weight: float
+    window: np.ndarray  # (past + 1 + future, D) float32, the speech around it
+    planes: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))
 
 
 def pictures(
-    avatar: Avatar, rows: np.ndarray, silence: np.ndarray, plan: np.ndarray
+    avatar: Avatar, films: list[Film], plan: Iterable[Shown], windows: Iterable[np.ndarray]
 ) -> Generator[np.ndarray, None, None]:
-    """Picture i, (H, W, 3) uint8 RGB, shows film frame plan[i] and says speech row i.
+    """Picture after picture of the plan, each (3 H / 2, W) uint8 planes.
 
-    rows (n, D) float32; silence (D,), stands before the first and after the last row;
-    plan (n,) frame numbers. A film frame without a face is passed through as it is.
+    windows: for each picture the speech around it, (past + 1 + future, D) float32. What is not
+    spoken, and film frames without a face, are passed through as they were filmed.
     """
-    cropped = in_background(_crop(avatar, plan), AHEAD)
-    painted = in_background(_paint(avatar, rows, silence, cropped), AHEAD)
-    return in_background(_paste(avatar, painted), AHEAD * BATCH)
+    cropped = in_background(_crop(avatar, films, zip(plan, windows, strict=True)), AHEAD)
+    painted = in_background(_paint(avatar, cropped), AHEAD)
+    return in_background(_paste(films, painted), AHEAD * BATCH)
 
 
-def _crop(avatar: Avatar, plan: np.ndarray) -> Generator[Batch, None, None]:
-    size = avatar.info.crop_size
-    with FrameReader(avatar.film) as film:
-        for start in range(0, len(plan), BATCH):
-            shown = plan[start : start + BATCH]
-            frames = [film[index] for index in shown]
-            with_face = np.flatnonzero(avatar.valid[shown])
-            faces = np.empty((len(with_face), size, size, 3), np.uint8)
-            for face, i in zip(faces, with_face, strict=True):
-                face[:] = extract(frames[i], avatar.boxes[shown[i]], size)
-            yield Batch(shown, frames, start + with_face, faces)
+def _crop(
+    avatar: Avatar, films: list[Film], wanted: Iterator[tuple[Shown, np.ndarray]]
+) -> Generator[list[Picture], None, None]:
+    with ExitStack() as stack:
+        readers = [stack.enter_context(FrameReader(film.path)) for film in films]
+        while batch := list(islice(wanted, BATCH)):
+            yield [_cropped(avatar, films, readers, *each) for each in batch]
+
+
+def _cropped(
+    avatar: Avatar,
+    films: list[Film],
+    readers: list[FrameReader],
+    shown: Shown,
+    window: np.ndarray,
+) -> Picture:
+    pieces = []
+    for layer in (shown.under, shown.over):
+        if layer is None:
+            continue
+        planes, film, face = (
+            to_planes(readers[layer.film].frame(layer.frame)),
+            films[layer.film],
+            None,
+        )
+        if layer.spoken and film.valid[layer.frame]:
+            face = extract_planes(planes, film.boxes[layer.frame], avatar.info.crop_size)
+        pieces.append(Piece(layer, planes, face))
+    return Picture(pieces, shown.weight, window)
 
 
 def _paint(
-    avatar: Avatar, rows: np.ndarray, silence: np.ndarray, batches: Generator[Batch, None, None]
-) -> Generator[Batch, None, None]:
-    past, future = avatar.info.past, avatar.info.future
+    avatar: Avatar, batches: Generator[list[Picture], None, None]
+) -> Generator[list[Picture], None, None]:
     for batch in batches:
-        faces = batch.faces
-        if len(faces):
-            faces = avatar.paint(faces, speech_windows(rows, silence, batch.spoken, past, future))
-        yield Batch(batch.shown, batch.frames, batch.spoken, faces)
+        for picture in batch:
+            for piece in picture.pieces:
+                if piece.face is not None:
+                    piece.face = avatar.paint(piece.face[None], picture.window[None])[0]
+        yield batch
 
 
 def _paste(
-    avatar: Avatar, batches: Generator[Batch, None, None]
+    films: list[Film], batches: Generator[list[Picture], None, None]
 ) -> Generator[np.ndarray, None, None]:
     for batch in batches:
-        faces = iter(batch.faces)
-        for frame, index in zip(batch.frames, batch.shown, strict=True):
-            if avatar.valid[index]:
-                yield paste(frame, next(faces), avatar.boxes[index])
-            else:
-                yield frame
+        for picture in batch:
+            for piece in picture.pieces:
+                if piece.face is not None:
+                    film = films[piece.layer.film]
+                    paste_planes(piece.planes, piece.face, film.boxes[piece.layer.frame])
+            under, *over = (piece.planes for piece in picture.pieces)
+            if over:
+                weight = picture.weight
+                under = cv2.addWeighted(under, 1 - weight, over[0], weight, 0)
+            yield under
