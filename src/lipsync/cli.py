@@ -35,6 +35,106 @@ def summary(
 
 
 @app.command()
+def render(
+    avatar: Annotated[
+        str, typer.Argument(help="an avatar's folder, or a person's name: models/NAME/avatar")
+    ],
+    audio: Annotated[
+        list[Path],
+        typer.Option(
+            help="a sound or video file, a folder of them, a list (.txt, a path a line) or a "
+            "manifest (.json); may be given several times"
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(help="the .mp4 to write; a folder for several sounds")
+    ] = Path("."),
+    mode: Annotated[
+        str,
+        typer.Option(
+            help="standard: to and fro over the film, all of it lip-synced. core_clips: talk clips "
+            "where there is speech, silent ones untouched in the pauses"
+        ),
+    ] = "standard",
+    start_frame: Annotated[int, typer.Option(help="of the film to begin with; standard")] = 0,
+    loop_back: Annotated[
+        bool, typer.Option(help="go to and fro over the film, or rest on its last frame; standard")
+    ] = True,
+    template: Annotated[
+        Path | None, typer.Option(help="another video of the same person as the background")
+    ] = None,
+    clips: Annotated[
+        Path | None,
+        typer.Option(help="folder with talk/ and silence/; by default found in the film"),
+    ] = None,
+    min_silence: Annotated[
+        float, typer.Option(help="seconds; shorter pauses belong to the speech; core_clips")
+    ] = 0.8,
+    crossfade: Annotated[float, typer.Option(help="seconds between clips; core_clips")] = 0.2,
+    voice: Annotated[
+        str, typer.Option(help="what finds the pauses: energy, or silero (extra silero)")
+    ] = "energy",
+    preset: Annotated[str, typer.Option(help="of x264: ultrafast ... veryslow")] = "slow",
+    crf: Annotated[float, typer.Option(help="of x264, 0-51; lower is better and larger")] = 18,
+    mark: Annotated[
+        str, typer.Option(help='text that is shown in a corner, like "AI generated"')
+    ] = "",
+    seed: Annotated[int, typer.Option(help="of the choice among equal clips")] = 0,
+    provider: Annotated[
+        str, typer.Option(help="of ONNX Runtime: cpu, cuda (onnxruntime-gpu) or coreml (a Mac)")
+    ] = "cpu",
+    threads: Annotated[int, typer.Option(help="of the model; 0 is one for each core")] = 0,
+) -> None:
+    """Let an avatar say one or many sounds. The video lasts as long as the sound, to the picture.
+
+    Every video says in its metadata that it is synthetic. docs/rendering.md has all of it.
+    """
+    with errors_for_people("lipsync render"):
+        from lipsync.rendering.avatar import find_avatar, load_avatar
+        from lipsync.rendering.jobs import collect_jobs, run_jobs, table
+        from lipsync.rendering.options import make_options
+        from lipsync.rendering.render import Renderer
+
+        options = make_options(
+            mode=mode,
+            start_frame=start_frame,
+            loop_back=loop_back,
+            template=template,
+            clips=clips,
+            min_silence=min_silence,
+            crossfade=crossfade,
+            voice=voice,
+            preset=preset,
+            crf=crf,
+            mark=mark,
+            seed=seed,
+        )
+        jobs = collect_jobs(audio, out)
+        outcomes = []
+        loaded = load_avatar(find_avatar(avatar), threads, provider)
+        with Renderer(loaded, options) as renderer:
+            try:
+                for outcome in run_jobs(renderer, jobs):
+                    outcomes.append(outcome)
+                    if outcome.problem and len(jobs) > 1:
+                        typer.echo(f"lipsync render: {outcome.problem}", err=True)
+            finally:
+                if len(jobs) > 1:
+                    typer.echo(table(outcomes))
+        failed = [outcome.problem for outcome in outcomes if outcome.problem]
+        if failed:
+            raise LipsyncError(
+                failed[0] if len(jobs) == 1 else f"{len(failed)} of {len(jobs)} failed; see above"
+            )
+        if len(jobs) == 1 and outcomes[0].done:
+            done, took = outcomes[0].done, outcomes[0].took
+            typer.echo(
+                f"{done.output}: {done.pictures} pictures, {done.seconds:.2f} s, "
+                f"{done.pictures / took:.0f} a second"
+            )
+
+
+@app.command()
 def preset(
     name: Annotated[str, typer.Argument(help="quick, production or max", metavar="NAME")],
 ) -> None:

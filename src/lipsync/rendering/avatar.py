@@ -29,7 +29,6 @@ from lipsync.speech.params import SpeechParams
 
 INFO, NETWORK, FRAMES, GEOMETRY = "avatar.json", "generator.onnx", "frames.mp4", "geometry.npz"
 FILES = (NETWORK, FRAMES, GEOMETRY, *FACE_MODELS)
-Provider = Literal["cpu", "cuda", "coreml"]
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",
@@ -78,13 +77,32 @@ class Avatar:
         return np.rint(faces * 255).astype(np.uint8)
 
 
-def load_avatar(folder: str | Path, threads: int = 0, provider: Provider = "cpu") -> Avatar:
+def find_avatar(name: str) -> Path:
+    """The folder of an avatar, given as such or by a person's name in this project.
+
+    Raises LipsyncError if there is neither.
+    """
+    folder = Path(name)
+    if folder.is_dir() or folder.is_absolute() or len(folder.parts) != 1:
+        return folder
+    of_person = Path("models") / name / "avatar"
+    if not of_person.is_dir():
+        raise LipsyncError(
+            f"{name}: neither a folder nor a trained person ({of_person} is missing); "
+            "run `dvc repro`, or give an avatar's folder"
+        )
+    return of_person
+
+
+def load_avatar(folder: str | Path, threads: int = 0, provider: str = "cpu") -> Avatar:
     """Read and check an avatar folder. ``threads`` of the model; 0 is one per core.
 
     Raises LipsyncError with one line if the folder is missing, incomplete, damaged, of another
-    version, or no avatar, or if ONNX Runtime has no such provider here.
+    version, or no avatar, or if ``provider`` is none of PROVIDERS or not to be had here.
     """
     folder = Path(folder)
+    if provider not in PROVIDERS:
+        raise LipsyncError(f"provider: {provider!r}: give one of {', '.join(PROVIDERS)}")
     info = _read_info(folder)
     for name in FILES:
         if sha256(folder / name) != info.sha256.get(name):
@@ -121,7 +139,7 @@ def _read_info(folder: Path) -> AvatarInfo:
 
 
 def open_session(
-    network: str | Path | bytes, threads: int = 0, provider: Provider = "cpu"
+    network: str | Path | bytes, threads: int = 0, provider: str = "cpu"
 ) -> onnxruntime.InferenceSession:
     """ONNX Runtime. Its threads sleep while they wait: the encoder wants the cores.
 

@@ -18,7 +18,7 @@ class RenderOptions(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     mode: Mode = "standard"
-    start: int = Field(0, ge=0)  # frame of the film to begin with; standard mode
+    start_frame: int = Field(0, ge=0)  # frame of the film to begin with; standard mode
     loop_back: bool = True  # to and fro over the film; else it rests on its last frame
     template: Path | None = None  # another video of the same person, in place of the avatar's film
     clips: Path | None = None  # folder with talk/ and silence/; None: found in the film

@@ -8,7 +8,7 @@ the square around the face is ever turned into RGB.
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 
 import cv2
@@ -42,7 +42,6 @@ class Picture:
     pieces: list[Piece]
     weight: float
     window: np.ndarray  # (past + 1 + future, D) float32, the speech around it
-    planes: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))
 
 
 def pictures(
@@ -58,6 +57,19 @@ def pictures(
     return in_background(_paste(films, painted), AHEAD * BATCH)
 
 
+def make_picture(
+    avatar: Avatar,
+    films: list[Film],
+    readers: list[FrameReader],
+    shown: Shown,
+    window: np.ndarray,
+) -> np.ndarray:
+    """One picture of ``pictures``, made here and now."""
+    picture = _cropped(avatar, films, readers, shown, window)
+    _painted(avatar, picture)
+    return _pasted(films, picture)
+
+
 def _crop(
     avatar: Avatar, films: list[Film], wanted: Iterator[tuple[Shown, np.ndarray]]
 ) -> Generator[list[Picture], None, None]:
@@ -65,6 +77,23 @@ def _crop(
         readers = [stack.enter_context(FrameReader(film.path)) for film in films]
         while batch := list(islice(wanted, BATCH)):
             yield [_cropped(avatar, films, readers, *each) for each in batch]
+
+
+def _paint(
+    avatar: Avatar, batches: Generator[list[Picture], None, None]
+) -> Generator[list[Picture], None, None]:
+    for batch in batches:
+        for picture in batch:
+            _painted(avatar, picture)
+        yield batch
+
+
+def _paste(
+    films: list[Film], batches: Generator[list[Picture], None, None]
+) -> Generator[np.ndarray, None, None]:
+    for batch in batches:
+        for picture in batch:
+            yield _pasted(films, picture)
 
 
 def _cropped(
@@ -78,39 +107,26 @@ def _cropped(
     for layer in (shown.under, shown.over):
         if layer is None:
             continue
-        planes, film, face = (
-            to_planes(readers[layer.film].frame(layer.frame)),
-            films[layer.film],
-            None,
-        )
+        film, face = films[layer.film], None
+        planes = to_planes(readers[layer.film].frame(layer.frame))
         if layer.spoken and film.valid[layer.frame]:
             face = extract_planes(planes, film.boxes[layer.frame], avatar.info.crop_size)
         pieces.append(Piece(layer, planes, face))
     return Picture(pieces, shown.weight, window)
 
 
-def _paint(
-    avatar: Avatar, batches: Generator[list[Picture], None, None]
-) -> Generator[list[Picture], None, None]:
-    for batch in batches:
-        for picture in batch:
-            for piece in picture.pieces:
-                if piece.face is not None:
-                    piece.face = avatar.paint(piece.face[None], picture.window[None])[0]
-        yield batch
+def _painted(avatar: Avatar, picture: Picture) -> None:
+    for piece in picture.pieces:
+        if piece.face is not None:
+            piece.face = avatar.paint(piece.face[None], picture.window[None])[0]
 
 
-def _paste(
-    films: list[Film], batches: Generator[list[Picture], None, None]
-) -> Generator[np.ndarray, None, None]:
-    for batch in batches:
-        for picture in batch:
-            for piece in picture.pieces:
-                if piece.face is not None:
-                    film = films[piece.layer.film]
-                    paste_planes(piece.planes, piece.face, film.boxes[piece.layer.frame])
-            under, *over = (piece.planes for piece in picture.pieces)
-            if over:
-                weight = picture.weight
-                under = cv2.addWeighted(under, 1 - weight, over[0], weight, 0)
-            yield under
+def _pasted(films: list[Film], picture: Picture) -> np.ndarray:
+    for piece in picture.pieces:
+        if piece.face is not None:
+            boxes = films[piece.layer.film].boxes
+            paste_planes(piece.planes, piece.face, boxes[piece.layer.frame])
+    under, *over = (piece.planes for piece in picture.pieces)
+    if over:
+        return cv2.addWeighted(under, 1 - picture.weight, over[0], picture.weight, 0)
+    return under

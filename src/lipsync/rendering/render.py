@@ -81,9 +81,10 @@ class Renderer:
                     self._clips = film_clips(film, voice, avatar.info.fps, options.template)
                 else:
                     self._clips = film_clips(film, avatar.voice, avatar.info.fps, avatar.folder)
-            elif options.start >= len(film):
+            elif options.start_frame >= len(film):
                 raise LipsyncError(
-                    f"start: {options.start} is not a frame of the film; give 0 to {len(film) - 1}"
+                    f"start_frame: {options.start_frame} is not in the film; "
+                    f"give 0 to {len(film) - 1}"
                 )
             self._mark = Mark(options.mark, film.width, film.height) if options.mark else None
             self._stack = stack.pop_all()
@@ -135,7 +136,7 @@ class Renderer:
         options = self.options
         if self._clips is None:
             film = len(self.films[0])
-            frames = (ping_pong if options.loop_back else once)(film, count, options.start)
+            frames = (ping_pong if options.loop_back else once)(film, count, options.start_frame)
             return Plan([Shot(0, frames, count, spoken=True)])
         passages = find_voice(sound.speech(), options.min_silence, options.voice)
         fade = round(options.crossfade * self.avatar.info.fps)

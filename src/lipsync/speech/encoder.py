@@ -15,6 +15,7 @@ import numpy as np
 
 from lipsync.errors import LipsyncError
 from lipsync.speech.params import SpeechParams
+from lipsync.speech.segments import RowStream
 from lipsync.speech.weights import weights_path
 
 # What else is installed for a package that an encoder needs
@@ -59,6 +60,16 @@ class SpeechEncoder(Protocol):
 
         ``frames`` is the number of rows in all; None gives as many as the sound lasts.
         """
+
+    def open_stream(self) -> RowStream:
+        """The same bits of sound that is still being spoken."""
+
+    @property
+    def segment(self) -> int:
+        """Frames whose rows are made together, from sound that all must have been heard."""
+
+    def span(self, first: int, count: int) -> tuple[int, int]:
+        """The samples [begin, end) that so many frames from ``first`` on are made of."""
 
 
 def create_encoder(

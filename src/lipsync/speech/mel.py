@@ -23,7 +23,7 @@ FFT = 512  # samples; zero-padded so that the lowest bands hold two bins each
 LOWEST, HIGHEST = 55.0, 7600.0  # Hz: above hum and rumble, below the edge of 16 kHz codecs
 FLOOR = 1e-7  # mel power (|X|^2 of the Hann window, librosa's area-normalised bands)
 DECADES = 8.0  # of power from FLOOR to 1; loud speech peaks at mel power 1 ... 10
-SEGMENT = 256  # frames transformed at a time: 1024 windows of 400 floats are 1.6 MB
+SEGMENT = 1  # frames transformed at a time: live sound gives the same bits as a whole file
 
 
 class MelEncoder(SegmentEncoder):

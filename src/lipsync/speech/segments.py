@@ -56,36 +56,71 @@ class SegmentEncoder:
         Holds one segment's sound. ``frames`` is the number of rows in all; None gives as many as
         the sound lasts (`media.clock.frame_count`).
         """
-        first, origin = 0, 0  # frame to be computed next; number of the first sample that is held
-        held = np.zeros(0, np.float32)
+        stream = RowStream(self, frames)
         for piece in _pieces(blocks):
-            held = np.concatenate([held, piece])
-            heard = origin + len(held)
-            while first != frames:
-                count = self.segment if frames is None else min(self.segment, frames - first)
-                if self.span(first, count)[1] > heard:
-                    break
-                if frames is None and first + count > self._lasts(heard):
-                    break
-                yield self._segment(held, origin, first, count)
-                first += count
-            if first == frames:
+            if len(rows := stream.push(piece)):
+                yield rows
+            if stream.first == frames:
                 return
-            start = max(origin, self.span(first, 1)[0])
-            held, origin = held[start - origin :], min(start, heard)
-        if frames is None:
-            frames = self._lasts(origin + len(held))
-        while first < frames:
-            count = min(self.segment, frames - first)
-            yield self._segment(held, origin, first, count)
-            first += count
+        if len(rows := stream.finish()):
+            yield rows
 
-    def _lasts(self, samples: int) -> int:
-        return frame_count(Fraction(samples, SAMPLE_RATE), self.fps)
+    def open_stream(self) -> "RowStream":
+        """Rows of sound that is still being spoken."""
+        return RowStream(self)
 
-    def _segment(self, held: np.ndarray, origin: int, first: int, count: int) -> np.ndarray:
-        begin, end = self.span(first, count)
-        return self.rows(excerpt(held, begin - origin, end - origin), first, count)
+
+class RowStream:
+    """Sound in, rows out as soon as all that they are made of was heard; holds a segment's sound.
+
+    ``frames`` is the number of rows in all; None gives as many as the sound lasts.
+    """
+
+    def __init__(self, encoder: SegmentEncoder, frames: int | None = None) -> None:
+        self._encoder, self._frames = encoder, frames
+        self.first = 0  # frame to be computed next
+        self._origin = 0  # number of the first sample that is held
+        self._held = np.zeros(0, np.float32)
+
+    def push(self, samples: np.ndarray) -> np.ndarray:
+        """The next samples (n,) float32 -1..1 at 16 kHz -> rows (B, D) float32; B may be 0."""
+        encoder, frames, rows = self._encoder, self._frames, []
+        self._held = np.concatenate([self._held, samples])
+        heard = self._origin + len(self._held)
+        while self.first != frames:
+            count = encoder.segment
+            if frames is not None:
+                count = min(count, frames - self.first)
+            if encoder.span(self.first, count)[1] > heard:
+                break
+            if frames is None and self.first + count > self._lasts():
+                break
+            rows.append(self._segment(count))
+        start = max(self._origin, encoder.span(self.first, 1)[0])
+        self._held = self._held[start - self._origin :]
+        self._origin = min(start, heard)
+        return self._joined(rows)
+
+    def finish(self) -> np.ndarray:
+        """The rows that are left, (B, D); silence follows the last sample."""
+        frames, rows = self._lasts() if self._frames is None else self._frames, []
+        while self.first < frames:
+            rows.append(self._segment(min(self._encoder.segment, frames - self.first)))
+        return self._joined(rows)
+
+    def _lasts(self) -> int:
+        seconds = Fraction(self._origin + len(self._held), SAMPLE_RATE)
+        return frame_count(seconds, self._encoder.fps)
+
+    def _segment(self, count: int) -> np.ndarray:
+        first, encoder = self.first, self._encoder
+        begin, end = encoder.span(first, count)
+        sound = excerpt(self._held, begin - self._origin, end - self._origin)
+        self.first += count
+        return encoder.rows(sound, first, count)
+
+    def _joined(self, rows: list[np.ndarray]) -> np.ndarray:
+        return np.concatenate([np.zeros((0, self._encoder.dimension), np.float32), *rows])
 
 
 def excerpt(samples: np.ndarray, begin: int, end: int) -> np.ndarray:

@@ -1,0 +1,144 @@
+"""Many sounds in one go: which there are, and what became of each."""
+
+import json
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydantic
+
+from lipsync.errors import LipsyncError
+from lipsync.rendering.render import Rendered, Renderer
+
+log = logging.getLogger(__name__)
+
+SOUNDS = {".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".wma", ".aif", ".aiff"}
+VIDEOS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"}
+LIST, MANIFEST = ".txt", ".json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One sound and the video that it becomes."""
+
+    audio: Path
+    output: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: ``done``, or the one line that says why not."""
+
+    job: Job
+    done: Rendered | None
+    problem: str
+    took: float  # seconds
+
+
+class _Entry(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    audio: Path
+    out: Path | None = None
+
+
+class _Manifest(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    videos: list[_Entry]
+
+
+def collect_jobs(sources: Sequence[Path], output: Path) -> list[Job]:
+    """What to render.
+
+    Args:
+        sources: each a sound or video file; a folder, of which all such files are taken; a list
+            (.txt: a path a line, # for comments); or a manifest (.json: {"videos": [{"audio": ...,
+            "out": ...}]}, ``out`` may be left out). Paths in a list or manifest are relative to it.
+        output: a name.mp4 for a single file, else a folder, which gets <name of the sound>.mp4
+
+    Raises LipsyncError if there is nothing to render, a source cannot be read, or two videos would
+    have the same name.
+    """
+    entries = [entry for source in sources for entry in _entries(source)]
+    if not entries:
+        raise LipsyncError(f"{', '.join(map(str, sources))}: no sound in there")
+    single = len(entries) == 1 and output.suffix.lower() == ".mp4"
+    if output.suffix.lower() == ".mp4" and not single:
+        raise LipsyncError(f"{output}: is one file for {len(entries)} sounds; give a folder")
+    jobs = []
+    for audio, out in entries:
+        name = out or Path(f"{audio.stem}.mp4")
+        if name.suffix.lower() != ".mp4":
+            raise LipsyncError(f"{name}: videos are written as .mp4; name it so")
+        jobs.append(Job(audio, output if single and out is None else output / name))
+    taken: dict[Path, Path] = {}
+    for job in jobs:
+        other = taken.setdefault(job.output.resolve(), job.audio)
+        if other != job.audio:
+            raise LipsyncError(f"{job.output}: would be written for {other} and {job.audio}")
+    return list(dict.fromkeys(jobs))
+
+
+def _entries(source: Path) -> Iterator[tuple[Path, Path | None]]:
+    """Sounds, and where their videos shall go if that is said."""
+    if source.is_dir():
+        for path in sorted(source.iterdir()):
+            if path.suffix.lower() in SOUNDS | VIDEOS and path.is_file():
+                yield path, None
+    elif source.suffix.lower() == LIST:
+        for line in _text(source).splitlines():
+            if name := line.split("#")[0].strip():
+                yield source.parent / name, None
+    elif source.suffix.lower() == MANIFEST:
+        try:
+            manifest = _Manifest.model_validate(json.loads(_text(source)))
+        except (ValueError, pydantic.ValidationError) as error:
+            where = str(error).splitlines()[0]
+            raise LipsyncError(
+                f'{source}: is not {{"videos": [{{"audio": ..., "out": ...}}]}}: {where}'
+            ) from None
+        for entry in manifest.videos:
+            yield source.parent / entry.audio, entry.out and source.parent / entry.out
+    else:
+        yield source, None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LipsyncError(f"{path}: cannot be read: {error}") from None
+
+
+def run_jobs(renderer: Renderer, jobs: Iterable[Job]) -> Iterator[Outcome]:
+    """One after the other; one that fails does not stop the others."""
+    for job in jobs:
+        begin = time.monotonic()
+        done, problem = None, ""
+        try:
+            done = renderer.render(job.audio, job.output)
+        except LipsyncError as error:
+            problem = str(error)
+        yield Outcome(job, done, problem, time.monotonic() - begin)
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """What became of each, in lines that fit together."""
+    rows = [("video", "seconds", "pictures", "a second", "")]
+    for outcome in outcomes:
+        name = str(outcome.job.output)
+        if done := outcome.done:
+            rate = f"{done.pictures / max(outcome.took, 1e-6):.0f}"
+            rows.append((name, f"{done.seconds:.2f}", str(done.pictures), rate, ""))
+        else:
+            rows.append((name, "-", "-", "-", outcome.problem))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join(
+        "  ".join(
+            [row[0].ljust(widths[0]), *(row[k].rjust(widths[k]) for k in range(1, 4)), row[4]]
+        ).rstrip()
+        for row in rows
+    )
