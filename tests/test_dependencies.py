@@ -8,7 +8,8 @@ import yaml
 
 # What every stage shares: they find params, files and errors, and decide no result.
 SHARED = {
-    f"lipsync.{name}" for name in ("errors", "files", "orphan", "params", "progress", "stage")
+    f"lipsync.{name}"
+    for name in ("errors", "files", "orphan", "params", "progress", "stage", "telemetry")
 }
 STAGES = yaml.safe_load((Path(__file__).parents[1] / "dvc.yaml").read_text())["stages"]
 

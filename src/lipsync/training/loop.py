@@ -18,6 +18,7 @@ from torch import nn
 from tqdm import tqdm
 
 from lipsync.errors import LipsyncError
+from lipsync.telemetry import TelemetryWriter
 from lipsync.training.checkpoints import Checkpoints
 from lipsync.training.state import ADVICE, Progress, TrainingState
 
@@ -71,7 +72,7 @@ def fit(
     else:
         task.warm_up()
         state.restart_average()
-    with stop_requests() as stop, Display(task, epochs, progress.epoch, progress.step) as display:
+    with stop_requests() as stop, Display(task, epochs, progress, checkpoints) as display:
         while progress.epoch < epochs:
             if out_of_patience(progress, state.params.patience):
                 display.stop_early(progress)
@@ -88,7 +89,7 @@ def fit(
                 if stop.requested:
                     _stop(state, checkpoints, epochs)
             _finish_epoch(task, state, checkpoints)
-            display.epoch(progress.history[-1])
+            display.epoch(progress.history)
             if stop.requested:
                 _stop(state, checkpoints, epochs)
     return state
@@ -170,15 +171,23 @@ def stop_requests() -> Iterator[StopRequest]:
 
 
 class Display:
-    """Epoch, loss, samples a second and time left: a bar on a terminal, lines elsewhere."""
+    """Epoch, loss, samples a second and time left: a bar on a terminal, lines elsewhere.
 
-    def __init__(self, task: Task, epochs: int, epoch: int, step: int) -> None:
+    The same goes to progress.json beside the checkpoints.
+    """
+
+    def __init__(
+        self, task: Task, epochs: int, progress: Progress, checkpoints: Checkpoints
+    ) -> None:
         self._samples = task.samples_per_step
-        self._total = epochs * task.steps()
-        self._done = epoch * task.steps() + step
+        self._steps = task.steps()
+        self._total = epochs * self._steps
+        self._done = progress.epoch * self._steps + progress.step
         self._epochs = epochs
-        self._epoch = epoch
+        self._epoch = progress.epoch
         self._first = self._done
+        self._telemetry = TelemetryWriter(checkpoints.folder, epochs, self._steps)
+        self._telemetry.epoch(progress.history)
         self._started = self._last = time.monotonic()
         self._bar = tqdm(
             total=self._total,
@@ -192,8 +201,9 @@ class Display:
     def __enter__(self) -> "Display":
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._bar.close()
+        self._telemetry.end(error)
 
     def step(self, loss: float) -> None:
         """One more step is done."""
@@ -202,22 +212,24 @@ class Display:
         self._bar.set_description(f"epoch {self._epoch + 1}/{self._epochs} loss {loss:.4f}", False)
         self._bar.set_postfix_str(f"{rate * self._samples:.1f} samples/s", False)
         self._bar.update()
+        at = self._done - self._epoch * self._steps
+        self._telemetry.step(self._epoch, at, rate * self._samples, self._left())
 
-    def epoch(self, row: dict[str, float]) -> None:
-        """One more epoch is done; ``row`` is its history."""
+    def epoch(self, history: list[dict[str, float]]) -> None:
+        """One more epoch is done; ``history`` has a row for each."""
         self._epoch += 1
+        self._telemetry.epoch(history)
+        row = history[-1]
         now = time.monotonic()
         if not self._bar.disable or (
             now - self._last < PLAIN_INTERVAL and self._done < self._total
         ):
             return
         self._last = now
-        rate = self._rate()
-        left = (self._total - self._done) / rate if rate else 0.0
         print(
             f"epoch {self._epoch}/{self._epochs}: loss {row['train/loss']:.4f}, "
-            f"held-out {row['validation/loss']:.4f}, {rate * self._samples:.1f} samples/s, "
-            f"{left:.0f} s left",
+            f"held-out {row['validation/loss']:.4f}, {self._rate() * self._samples:.1f} samples/s, "
+            f"{self._left():.0f} s left",
             file=sys.stderr,
             flush=True,
         )
@@ -229,6 +241,10 @@ class Display:
             f"{progress.epoch - progress.best_epoch} epochs ago",
             file=sys.stderr,
         )
+
+    def _left(self) -> float:
+        rate = self._rate()
+        return (self._total - self._done) / rate if rate else 0.0
 
     def _rate(self) -> float:
         return (self._done - self._first) / max(time.monotonic() - self._started, 1e-9)
