@@ -39,9 +39,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
+        where = error.filename or path
+        if Path(where) == temporary:
+            where = path
         raise LipsyncError(
-            f"{error.filename or path}: {error.strerror or error}; "
-            f"free some space or check the folder of {path}"
+            f"{where}: {error.strerror or error}; free some space or check the folder of {path}"
         ) from error
     finally:
         temporary.unlink(missing_ok=True)

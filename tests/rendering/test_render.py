@@ -3,6 +3,7 @@
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from xml.etree import ElementTree
 
 import av
 import numpy as np
@@ -125,6 +126,23 @@ def test_it_says_that_it_is_synthetic_and_how_it_is_coded(avatar: Avatar, tmp_pa
         assert container.streams.audio[0].codec_context.name.startswith("aac")
     content = (tmp_path / "out.mp4").read_bytes()
     assert 0 < content.index(b"moov") < content.index(b"mdat")  # faststart
+
+
+def test_programs_find_the_digital_source_type(avatar: Avatar, tmp_path: Path):
+    """In an XMP packet, in the box that ISO 16684-3 names, as IPTC's property."""
+    write_wav(tmp_path / "speech.wav", speech(16000, 16000))
+    render(avatar, tmp_path / "speech.wav", tmp_path / "out.mp4", QUICK)
+    content, boxes, place = (tmp_path / "out.mp4").read_bytes(), {}, 0
+    while place < len(content):
+        size = int.from_bytes(content[place : place + 4], "big")
+        boxes[content[place + 4 : place + 8]] = content[place + 8 : place + size]
+        place += size
+    assert place == len(content)
+    packet = boxes[b"uuid"].removeprefix(bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC"))
+    tree = ElementTree.fromstring(packet.decode().split("?>", 1)[1].split("<?xpacket end")[0])
+    name = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"
+    (found,) = tree.iter(name)
+    assert found.text.endswith("/digitalsourcetype/compositeWithTrainedAlgorithmicMedia")
 
 
 def test_the_same_bytes_again(avatar: Avatar, tmp_path: Path):

@@ -2,7 +2,8 @@
 
 Reading streams: decoded blocks are mixed to mono (mean of the channels), laid out on the file's
 clock by their timestamps, and resampled, so a gap in the recording stays a gap and sound never
-slides against the picture. What encoders add before the first sample (AAC priming) is cut.
+slides against the picture. What encoders add before the first sample, and in an mp4 after the last
+one (AAC priming and padding), is cut.
 """
 
 import wave
@@ -19,6 +20,7 @@ from lipsync.media.container import audio_stream, decode, open_input
 
 SAMPLE_RATE = 16_000  # Hz, of audio.wav and of all speech encoders
 MAX_SLIP = Fraction(1, 50)  # s that timestamps may stray from the sample count: jitter, no gap
+MP4_TICK = Fraction(1, 500)  # s by which an mp4's edit list may round a duration down, and more
 SILENCE_BLOCK = 1 << 16  # samples at a time when a gap is filled
 PCM_SCALE = 32768  # PCM16 steps per unit
 
@@ -53,12 +55,18 @@ def _decode(
 ) -> Iterator[tuple[Fraction | None, np.ndarray]]:
     """Decoded blocks: start in seconds (None where the file does not say), (n,) float32."""
     planar = av.AudioResampler(format="fltp")
+    end = None  # seconds; other containers only guess
+    if "mp4" in container.format.name and stream.duration and stream.time_base:
+        end = ((stream.start_time or 0) + stream.duration) * stream.time_base + MP4_TICK
     for frame in decode(container, stream):
         time = None
         if frame.pts is not None and frame.time_base is not None:
             time = frame.pts * frame.time_base
         for plane in planar.resample(frame):
-            yield time, plane.to_ndarray().mean(axis=0, dtype=np.float32)  # (C, n) -> (n,)
+            samples = plane.to_ndarray().mean(axis=0, dtype=np.float32)  # (C, n) -> (n,)
+            if end is not None and time is not None:
+                samples = samples[: max(0, round_half_up((end - time) * stream.rate))]
+            yield time, samples
 
 
 def _on_the_clock(

@@ -65,7 +65,7 @@ def find_voice(
 def calm(active: np.ndarray, step: float, seconds: float, min_silence: float) -> list[Passage]:
     """Passages of ``seconds`` of sound, from active (n,) bool, one each ``step`` seconds."""
     edges = np.flatnonzero(np.diff(active.astype(np.int8), prepend=0, append=0))
-    spoken = [[a * step, b * step] for a, b in edges.reshape(-1, 2)]  # (k, 2)
+    spoken = [[a * step, b * step] for a, b in edges.reshape(-1, 2).tolist()]
     joined: list[list[float]] = []
     for start, end in spoken:
         if joined and start - joined[-1][1] < SHORTEST_SPEECH:
