@@ -170,3 +170,28 @@ def check_remote(
         if faults:
             raise LipsyncError("not everything is there and whole; see above")
         typer.echo("the remote holds everything that dvc.lock names, undamaged")
+
+
+@app.command("app")
+def web_page(
+    avatars: Annotated[
+        list[Path] | None,
+        typer.Option(help="further folder with avatars, or one; may be given again"),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="address to listen on; any but this computer's own needs a password")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 7860,
+    password_file: Annotated[
+        Path | None,
+        typer.Option(help="its first line is the password; or set LIPSYNC_PASSWORD"),
+    ] = None,
+    max_upload_mb: Annotated[float, typer.Option(help="of a sound file")] = 200,
+    max_minutes: Annotated[float, typer.Option(help="of its sound")] = 30,
+) -> None:
+    """Open a page in this project: speak with avatars, see people and pipeline, train."""
+    with errors_for_people("lipsync app"):
+        from lipsync.ui.serve import serve
+        from lipsync.ui.settings import make_settings
+
+        serve(make_settings(avatars or [], host, port, password_file, max_upload_mb, max_minutes))

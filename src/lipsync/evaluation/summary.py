@@ -63,18 +63,8 @@ def summary(person: str, root: Path) -> str:
     Raises:
         LipsyncError: the person was not evaluated yet, or a file is damaged.
     """
-    folder = root / "metrics" / person
-    values = _read(folder / "evaluation.json")
-    if values is None:
-        raise LipsyncError(f"{folder / 'evaluation.json'}: no such file; run `dvc repro`")
-    values["export"] = _read(folder / "export.json") or {}
-    details = _read(folder / "evaluation" / "details.json") or {}
     lines = [f"{person}, measured on video that no training saw:", ""]
-    rows = [("", "here", "95 % within", "good")]
-    rows += [
-        (line.name, _value(values, line), _interval(values, details, line), line.good)
-        for line in (_told(values, line) for line in LINES)
-    ]
+    rows = [("", "here", "95 % within", "good"), *table(person, root)]
     width = [max(len(row[column]) for row in rows) for column in range(3)]
     lines += [
         f"  {n:<{width[0]}}  {v:>{width[1]}}   {i:<{width[2]}}   {g}".rstrip()
@@ -86,6 +76,24 @@ def summary(person: str, root: Path) -> str:
         if (root / path).exists():
             lines.append(f"  {name:<{width[0]}}  {path}")
     return "\n".join(lines)
+
+
+def table(person: str, root: Path) -> list[tuple[str, str, str, str]]:
+    """Rows (name, figure, its interval or "", what is good) of a person.
+
+    Raises:
+        LipsyncError: as of ``summary``.
+    """
+    folder = root / "metrics" / person
+    values = _read(folder / "evaluation.json")
+    if values is None:
+        raise LipsyncError(f"{folder / 'evaluation.json'}: no such file; run `dvc repro`")
+    values["export"] = _read(folder / "export.json") or {}
+    details = _read(folder / "evaluation" / "details.json") or {}
+    return [
+        (line.name, _value(values, line), _interval(values, details, line), line.good)
+        for line in (_told(values, line) for line in LINES)
+    ]
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -1,0 +1,1 @@
+"""The web page: `lipsync app`. Only `page`, `serve` and `tabs` import Gradio (extra `ui`)."""

@@ -1,0 +1,71 @@
+"""The page: three tabs of Gradio components. Imports Gradio."""
+
+from dataclasses import dataclass
+from importlib.resources import files
+
+import gradio as gr
+
+from lipsync.ui.jobs import RenderQueue
+from lipsync.ui.library import Library
+from lipsync.ui.pipeline import StatusCache
+from lipsync.ui.runs import Runs
+from lipsync.ui.settings import Settings
+from lipsync.ui.tabs import gallery_tab, pipeline_tab, speak_tab
+from lipsync.ui.workspace import Workspace
+
+CONSENT = (
+    '<header class="ls-head"><h1>lipsync</h1><p>Let an avatar speak any sound. '
+    "<strong>Only with the consent of the person who is shown.</strong> Every video is labelled "
+    "as synthetic in its metadata.</p></header>"
+)
+SANS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
+MONO = ["ui-monospace", "Menlo", "Consolas", "monospace"]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the tabs share."""
+
+    settings: Settings
+    workspace: Workspace
+    library: Library
+    queue: RenderQueue
+    runs: Runs
+    status: StatusCache
+
+
+def build(parts: Parts) -> gr.Blocks:
+    """The whole page; `serve` launches it."""
+    with gr.Blocks(title="lipsync", analytics_enabled=False) as page:
+        gr.HTML(CONSENT, padding=False)
+        with gr.Tabs():
+            with gr.Tab("Speak", id="speak"):
+                speak_tab.build(parts, page)
+            with gr.Tab("Gallery", id="gallery") as tab:
+                gallery_tab.build(parts, page, tab)
+            with gr.Tab("Pipeline", id="pipeline") as tab:
+                pipeline_tab.build(parts, page, tab)
+    return page
+
+
+def theme() -> gr.themes.Base:
+    """Fonts of the reader's own system: none is fetched."""
+    base = gr.themes.Base(
+        primary_hue=gr.themes.colors.teal,
+        neutral_hue=gr.themes.colors.slate,
+        font=SANS,
+        font_mono=MONO,
+        radius_size=gr.themes.sizes.radius_lg,
+    )
+    return base.set(  # WCAG's contrast of 4.5 : 1, which Gradio's own subdued text misses
+        body_text_color_subdued="*neutral_500",
+        body_text_color_subdued_dark="*neutral_400",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_600",
+    )
+
+
+def css() -> str:
+    return (files("lipsync.ui") / "style.css").read_text(encoding="utf-8")

@@ -1,0 +1,156 @@
+"""Starting `dvc repro` for a person, and stopping a training as Ctrl+C would.
+
+A run lives in a process group of its own and goes on when the page ends. Stopping sends one SIGINT:
+a second one would end the training without its checkpoint.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from lipsync.errors import LipsyncError
+from lipsync.telemetry import Telemetry, newest_telemetry, scratch_root, training_process
+from lipsync.ui.pipeline import dvc, environment, read_stages, writers
+
+TRAININGS = ("train_syncnet", "train_generator")
+What = Literal["generator", "everything"]
+
+
+@dataclass
+class Run:
+    """One `dvc repro` of this page."""
+
+    person: str
+    what: What
+    process: subprocess.Popen[bytes]
+    log: Path
+    started: float  # unix seconds
+    stopped: bool = False  # whether somebody asked
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def outcome(self) -> str:
+        """One line; of one that has ended, how."""
+        if self.alive:
+            return "stopping after this batch" if self.stopped else "running"
+        if self.process.returncode == 0:
+            return "finished"
+        if self.stopped:
+            return "stopped; what was trained is kept, and starting again goes on from there"
+        return f"failed: {reason(self.tail(40)) or f'exit code {self.process.returncode}'}"
+
+    def tail(self, lines: int) -> str:
+        """The last lines of what it said."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(max(0, self.log.stat().st_size - 20_000))
+                text = file.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
+        return "\n".join(text.replace("\r", "\n").splitlines()[-lines:])
+
+
+def reason(text: str) -> str:
+    """The line of a log that says best why a run failed: the stage's own, else DVC's."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    own = [line for line in lines if re.match(r"\w+@[\w-]+: ", line)]
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    return (own or errors or lines or [""])[-1]
+
+
+@dataclass
+class Runs:
+    """Of one page; at most one at a time."""
+
+    project: Path
+    current: Run | None = None
+    _signalled: set[tuple[int, float]] = field(default_factory=set)
+
+    def start(self, person: str, what: What) -> None:
+        """`dvc repro` of a person's generator, or of all the stages.
+
+        Raises LipsyncError if a run of this page or another DVC is at work here, or there is no
+        pipeline.
+        """
+        if self.current is not None and self.current.alive:
+            raise LipsyncError(f"{self.current.person} is being trained; stop that, or wait for it")
+        for pid, command in writers(self.project).values():
+            raise LipsyncError(
+                f"DVC is at work in this project already (process {pid}: {command}); wait for it"
+            )
+        stages = [stage for stage in read_stages(self.project) if stage.each]
+        names = [stage.name for stage in stages]
+        wanted = names if what == "everything" else ["train_generator"]
+        if not set(wanted) <= set(names) or not names:
+            raise LipsyncError("dvc.yaml: no pipeline in this folder; start the page in a project")
+        log = scratch_root(self.project) / "page" / f"{person}.log"
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("wb") as output:
+                process = subprocess.Popen(
+                    dvc("repro", *(f"{name}@{person}" for name in wanted)),
+                    cwd=self.project,
+                    env=environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise LipsyncError(f"{log}: {error.strerror}; the training was not started") from None
+        self.current = Run(person, what, process, log, time.time())
+
+    def stop(self, person: str) -> str:
+        """Stop what is run for a person; one line on what was done.
+
+        Raises LipsyncError if nothing runs, or it is not this user's to stop.
+        """
+        run = self.current
+        if run is not None and run.alive and run.person == person:
+            if not run.stopped:
+                run.stopped = True
+                os.killpg(run.process.pid, signal.SIGINT)
+            return "stopping after this batch; the checkpoint is written first"
+        for telemetry in trainings(self.project, person):
+            process = training_process(telemetry)
+            if process is not None:
+                self._interrupt(process, telemetry)
+                return (
+                    f"{telemetry.stage} (process {process.pid}, not started here) stops after this "
+                    "batch; the checkpoint is written first"
+                )
+        raise LipsyncError(f"{person}: no training runs that could be stopped")
+
+    def _interrupt(self, process: psutil.Process, telemetry: Telemetry) -> None:
+        """Once. The stage alone: who knows what else is in a stranger's process group."""
+        mark = (process.pid, telemetry.started)
+        if mark in self._signalled:
+            return
+        try:
+            words = process.cmdline()
+            script = any(word.endswith(f"{telemetry.stage}.py") for word in words)
+            if not script or telemetry.person not in words:
+                raise LipsyncError(f"process {process.pid} is not {telemetry.stage}; left alone")
+            process.send_signal(signal.SIGINT)
+        except psutil.AccessDenied:
+            raise LipsyncError(
+                f"{telemetry.stage} (process {process.pid}) is another user's; only they stop it"
+            ) from None
+        except psutil.NoSuchProcess:
+            return  # it has ended meanwhile
+        self._signalled.add(mark)
+
+
+def trainings(project: Path, person: str) -> list[Telemetry]:
+    """What the trainings of a person last said of themselves, in the order of the pipeline."""
+    found = (newest_telemetry(project, stage, person) for stage in TRAININGS)
+    return [telemetry for telemetry in found if telemetry is not None]

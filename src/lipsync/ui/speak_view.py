@@ -1,0 +1,106 @@
+"""What the page says of an avatar, a sound and a rendering, as HTML."""
+
+import hashlib
+from html import escape
+from pathlib import Path
+
+from lipsync.errors import LipsyncError
+from lipsync.files import atomic_path
+from lipsync.media.video import read_frames
+from lipsync.rendering.avatar import FRAMES, INFO, AvatarInfo
+from lipsync.ui.jobs import Job
+from lipsync.ui.uploads import Upload
+from lipsync.ui.words import bar, duration, error_line, note_line
+from lipsync.ui.workspace import Workspace, url
+
+
+def avatar_card(name: str, folder: Path, workspace: Workspace) -> str:
+    """A still of the avatar's film, and what it is. A damaged avatar is told in one line."""
+    info = read_info(folder)
+    if info is None:
+        return error_line(f"{name}: {INFO} cannot be read; export the avatar again")
+    still = poster(folder / FRAMES, workspace)
+    picture = f'<img src="{escape(url(still))}" alt="{escape(name)}">' if still else ""
+    seconds = info.frames / info.fps
+    return (
+        f'<div class="ls-avatar">{picture}<div><strong>{escape(name)}</strong>'
+        f"<span>{info.width} × {info.height}, {info.fps:g} pictures a second</span>"
+        f"<span>{info.frames} frames of film ({duration(seconds)})</span>"
+        f"<span>speech encoder: {escape(info.speech.encoder)}</span></div></div>"
+    )
+
+
+def read_info(folder: Path) -> AvatarInfo | None:
+    """avatar.json; None if it is missing or of another version, which rendering then explains."""
+    try:
+        return AvatarInfo.model_validate_json((folder / INFO).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def poster(video: Path, workspace: Workspace) -> Path | None:
+    """A video's first picture as JPEG; None where it cannot be read."""
+    import cv2
+
+    try:
+        mark = hashlib.sha256(f"{video} {video.stat().st_mtime_ns}".encode()).hexdigest()
+        target = workspace.pictures / f"{mark[:32]}.jpg"
+        if not target.exists():
+            picture = next(iter(read_frames(video)))  # (H, W, 3) uint8 RGB
+            _, jpeg = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+            with atomic_path(target) as temporary:
+                temporary.write_bytes(jpeg.tobytes())
+    except (LipsyncError, OSError, StopIteration):
+        return None
+    return target
+
+
+def sound_card(upload: Upload) -> str:
+    """The sound's name and length, and a player."""
+    return (
+        f'<div class="ls-sound"><p><strong>{escape(upload.name)}</strong> '
+        f"{upload.seconds:.1f} s of sound</p>"
+        f'<audio controls preload="metadata" src="{escape(url(upload.path))}"></audio></div>'
+    )
+
+
+def job_card(job: Job, ahead: int) -> str:
+    """How far a rendering is; what came of it, or why nothing did."""
+    if job.state == "failed":
+        return error_line(job.error)
+    if job.state == "cancelled":
+        return note_line("Cancelled; nothing is left of it.")
+    if job.state == "waiting":
+        videos = "one video is" if ahead == 1 else f"{ahead} videos are"
+        return note_line(f"Waiting: {videos} before yours. Keep this page open.") + bar(0)
+    if job.state == "done":
+        return result_card(job)
+    if not job.total:
+        return note_line("Loading the avatar and listening to the sound …") + bar(0)
+    left = "" if job.left is None else f"{duration(job.left)} left"
+    return (
+        '<div class="ls-progress">'
+        f"<span>{job.done} of {job.total} pictures</span>"
+        f"<span>{job.rate:.0f} a second</span><span>{left}</span></div>"
+    ) + bar(job.done / job.total)
+
+
+def result_card(job: Job) -> str:
+    """Player and download of a finished video."""
+    assert job.video is not None
+    assert job.rendered is not None
+    stem = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(job.upload.name).stem)
+    person = "".join(c if c.isalnum() or c in "-_" else "-" for c in _avatar_name(job.avatar))
+    name, place = f"{person}-{stem.strip('-') or 'speech'}.mp4", escape(url(job.video))
+    megabytes = job.video.stat().st_size / 1e6
+    return (
+        f'<div class="ls-result"><video controls playsinline preload="metadata" src="{place}">'
+        "</video>"
+        f'<div class="ls-row"><span>{job.rendered.pictures} pictures, '
+        f"{job.rendered.seconds:.1f} s, {megabytes:.1f} MB, labelled as synthetic</span>"
+        f'<a class="ls-button" href="{place}" download="{escape(name)}">Download</a></div></div>'
+    )
+
+
+def _avatar_name(folder: Path) -> str:
+    return folder.parent.name if folder.name == "avatar" else folder.name

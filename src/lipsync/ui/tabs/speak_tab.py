@@ -1,0 +1,171 @@
+"""Choose an avatar, give it a sound, watch it being rendered, play and keep the video."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, get_args
+
+import gradio as gr
+
+from lipsync.errors import LipsyncError
+from lipsync.rendering.options import RenderOptions, make_options
+from lipsync.rendering.params import Preset
+from lipsync.ui.speak_view import avatar_card, job_card, sound_card
+from lipsync.ui.tabs import EVENT
+from lipsync.ui.uploads import Upload, check_upload
+from lipsync.ui.words import error_line, note_line
+
+if TYPE_CHECKING:
+    from lipsync.ui.page import Parts
+
+LOOK_INTERVAL = 0.3  # seconds between two looks at a rendering
+MODES = [
+    ("Standard: to and fro over the film", "standard"),
+    ("Core clips: film of speaking and of listening, as the sound goes", "core_clips"),
+]
+DEFAULT = RenderOptions()
+
+
+def build(parts: "Parts", page: gr.Blocks) -> None:
+    settings, library, queue = parts.settings, parts.library, parts.queue
+    upload = gr.State(None)
+    megabytes, minutes = settings.max_upload / 1e6, settings.max_seconds / 60
+    limit = f"At most {megabytes:g} MB and {minutes:g} minutes of sound."
+    with gr.Row(elem_classes="ls-columns"):
+        with gr.Column(min_width=320):
+            avatar = gr.Dropdown([], label="Avatar", elem_id="avatar")
+            card = gr.HTML(elem_id="avatar-card", padding=False)
+            with gr.Tabs(elem_classes="ls-sources"):
+                with gr.Tab("A file"):
+                    file = gr.File(
+                        label="Sound, or a video with sound",
+                        type="filepath",
+                        elem_id="upload",
+                        height=168,
+                    )
+                with gr.Tab("Record"):
+                    recording = gr.Audio(
+                        sources=["microphone"],
+                        type="filepath",
+                        label="Microphone",
+                        elem_id="record",
+                        editable=False,
+                    )
+            sound = gr.HTML(note_line(limit), elem_id="sound", padding=False)
+            options = _options()
+        with gr.Column(min_width=320):
+            with gr.Row():
+                go = gr.Button("Make the video", variant="primary", elem_id="go")
+                stop = gr.Button("Cancel", interactive=False, elem_id="cancel")
+            result = gr.HTML(
+                '<div class="ls-empty">The video appears here. It is as long as the sound.</div>',
+                elem_id="result",
+                padding=False,
+            )
+
+    def choices() -> Any:
+        names = list(library.avatars())
+        if not names:
+            text = "No avatar yet: make one with `dvc repro`, or give a folder with --avatars."
+            return gr.Dropdown(choices=[], value=None), error_line(text)
+        return gr.Dropdown(choices=names, value=names[0]), show_avatar(names[0])
+
+    def show_avatar(name: str | None) -> str:
+        try:
+            return avatar_card(str(name), library.avatar(name), parts.workspace)
+        except LipsyncError as error:
+            return error_line(str(error))
+
+    def take(path: str | None, name: str | None = None) -> tuple[Upload | None, str]:
+        if path is None:
+            return None, note_line(limit)
+        limits = settings.max_upload, settings.max_seconds
+        try:
+            taken = check_upload(path, parts.workspace.uploads, *limits, name)
+        except LipsyncError as error:
+            return None, error_line(str(error))
+        return taken, sound_card(taken)
+
+    def take_recording(path: str | None) -> tuple[Upload | None, str]:
+        return take(path, "recording")
+
+    async def speak(
+        request: gr.Request, name: str, given: Upload | None, *values: Any
+    ) -> AsyncIterator[tuple[str, Any, Any]]:
+        idle = gr.Button(interactive=True), gr.Button(interactive=False)
+        busy = gr.Button(interactive=False), gr.Button(interactive=True)
+        try:
+            if given is None:
+                raise LipsyncError("no sound yet: upload or record what shall be said")
+            chosen = make_options(**dict(zip(options, values, strict=True)))
+            job = await asyncio.to_thread(
+                queue.submit, str(request.session_hash), library.avatar(name), given, chosen
+            )
+        except LipsyncError as error:
+            yield error_line(str(error)), *idle
+            return
+        try:
+            while not job.over:
+                yield job_card(job, queue.ahead(job)), *busy
+                await asyncio.sleep(LOOK_INTERVAL)
+        finally:
+            if not job.over:  # the browser has gone
+                queue.cancel(job.owner)
+        yield job_card(job, 0), *idle
+
+    def cancel(request: gr.Request) -> None:
+        queue.cancel(str(request.session_hash))
+
+    page.load(choices, None, [avatar, card], **EVENT)
+    page.unload(cancel)
+    avatar.input(show_avatar, avatar, card, **EVENT)
+    file.change(take, file, [upload, sound], **EVENT)
+    recording.change(take_recording, recording, [upload, sound], **EVENT)
+    go.click(
+        speak,
+        [avatar, upload, *options.values()],
+        [result, go, stop],
+        concurrency_limit=None,
+        **EVENT,
+    )
+    stop.click(cancel, None, None, concurrency_limit=None, **EVENT)
+
+
+def _options() -> dict[str, Any]:
+    """Components by the option's name."""
+    made: dict[str, Any] = {}
+    with gr.Accordion("Options", open=False, elem_id="options"):
+        made["mode"] = gr.Radio(MODES, value=DEFAULT.mode, label="Mode", elem_id="mode")
+        with gr.Group() as standard:
+            made["start_frame"] = gr.Number(
+                DEFAULT.start_frame, label="First frame of the film", precision=0, minimum=0
+            )
+            made["loop_back"] = gr.Checkbox(
+                DEFAULT.loop_back, label="Go back at the end of the film; else rest there"
+            )
+        with gr.Group(visible=False) as clips:
+            made["min_silence"] = gr.Slider(
+                0.2, 5, DEFAULT.min_silence, step=0.1, label="Pauses from so many seconds on"
+            )
+            made["crossfade"] = gr.Slider(
+                0, 2, DEFAULT.crossfade, step=0.05, label="Crossfade between clips, seconds"
+            )
+            made["seed"] = gr.Number(
+                DEFAULT.seed, label="Seed of the choice among clips", precision=0
+            )
+        with gr.Row():
+            made["preset"] = gr.Dropdown(
+                list(get_args(Preset)), value=DEFAULT.preset, label="Encoder: fast or small"
+            )
+            made["crf"] = gr.Slider(
+                0, 51, DEFAULT.crf, step=1, label="CRF: quality, lower is better"
+            )
+        made["mark"] = gr.Textbox(
+            DEFAULT.mark, label="Visible mark in the corner", placeholder="none", max_length=60
+        )
+    made["mode"].input(
+        lambda mode: (gr.Group(visible=mode == "standard"), gr.Group(visible=mode != "standard")),
+        made["mode"],
+        [standard, clips],
+        **EVENT,
+    )
+    return made

@@ -1,0 +1,39 @@
+"""Numbers and lines as the page shows them."""
+
+from html import escape
+
+
+def duration(seconds: float) -> str:
+    """ "8 s", "3 min 05 s", "2 h 10 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def ago(seconds: float) -> str:
+    """ "just now", "4 min ago"."""
+    if seconds < 10:
+        return "just now"
+    if seconds < 3600:
+        return f"{duration(seconds).split(' min')[0]}{' min' if seconds >= 60 else ''} ago"
+    return f"{duration(seconds)} ago"
+
+
+def bar(share: float) -> str:
+    """A progress bar; ``share`` 0..1."""
+    percent = 100 * min(1.0, max(0.0, share))
+    return (
+        f'<div class="ls-bar" role="progressbar" aria-valuenow="{percent:.0f}" aria-valuemin="0" '
+        f'aria-valuemax="100"><span style="width:{percent:.1f}%"></span></div>'
+    )
+
+
+def error_line(message: str) -> str:
+    return f'<p class="ls-error" role="alert">{escape(message)}</p>'
+
+
+def note_line(message: str) -> str:
+    return f'<p class="ls-note">{escape(message)}</p>'

@@ -1,0 +1,22 @@
+"""Avatars, sounds and options that the page's tests share."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lipsync.media.audio import write_wav
+from tests.tiny_avatar import write_tiny_avatar
+
+
+def write_tone(path: Path, seconds: float, rate: int = 16_000) -> Path:
+    """A tone that comes and goes."""
+    time = np.arange(round(seconds * rate)) / rate
+    write_wav(path, (0.4 * np.sin(1400 * time) * np.sin(6 * time)).astype(np.float32), rate)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory) -> Path:
+    """A tiny avatar's folder. Look, do not touch."""
+    return write_tiny_avatar(tmp_path_factory.mktemp("avatar") / "tiny")

@@ -1,0 +1,126 @@
+"""A stranger's file: where it may lie, how large and how long it may be, what it may be."""
+
+import os
+import time
+import wave
+from pathlib import Path
+
+import pytest
+
+from lipsync.errors import LipsyncError
+from lipsync.media.container import open_input
+from lipsync.ui.settings import KEEP
+from lipsync.ui.uploads import check_upload, shown_name
+from lipsync.ui.workspace import Workspace, url
+from tests.ui.conftest import write_tone
+
+MB = 1_000_000
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    (tmp_path / "uploads").mkdir()
+    return tmp_path / "uploads"
+
+
+def test_sound_within_the_limits_is_taken(folder):
+    path = write_tone(folder / "speech.wav", 1.5)
+    taken = check_upload(str(path), folder, MB, 1.5)
+    assert (taken.path, taken.name, taken.seconds) == (path, "speech.wav", 1.5)
+    assert check_upload(path, folder, MB, 2, "recording").name == "recording"
+
+
+def test_too_large_or_too_long_is_refused_before_anything_is_rendered(folder):
+    path = write_tone(folder / "speech.wav", 2)
+    with pytest.raises(LipsyncError, match=r"^speech.wav: 0 MB; at most 0.02 MB"):
+        check_upload(path, folder, 20_000, 60)
+    with pytest.raises(LipsyncError, match=r"^speech.wav: longer than 0.03 minutes") as error:
+        check_upload(path, folder, MB, 1.8)
+    assert str(folder) not in str(error.value)
+
+
+def test_what_lies_elsewhere_is_not_looked_at(folder, tmp_path):
+    outside = write_tone(tmp_path / "private.wav", 1)
+    (folder / "link.wav").symlink_to(outside)
+    for path in (outside, folder / "link.wav", f"{folder}/../private.wav", folder, "", None):
+        with pytest.raises(LipsyncError, match="not there any more"):
+            check_upload(path, folder, MB, 60)
+
+
+def test_no_sound_is_explained_with_the_name_that_its_owner_knows(folder):
+    (folder / "notes.txt").write_text("no sound")
+    (folder / "cut.wav").write_bytes(write_tone(folder / "whole.wav", 1).read_bytes()[:20])
+    with wave.open(str(folder / "empty.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+    for name, why in (
+        ("notes.txt", "not a sound or video file"),
+        ("cut.wav", ""),
+        ("empty.wav", "no sound in it"),
+    ):
+        with pytest.raises(LipsyncError, match=rf"^{name}: .*{why}") as error:
+            check_upload(folder / name, folder, MB, 60)
+        assert str(folder) not in str(error.value)
+        assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_playlist_may_not_name_files_of_the_server(folder, tmp_path):
+    """libav itself would follow it: that is shown first."""
+    secret = write_tone(tmp_path / "secret.wav", 1)
+    playlist = folder / "list.mp3"
+    playlist.write_text(f"ffconcat version 1.0\nfile {secret.name}\n")
+    hls = folder / "list.m3u8"
+    hls.write_text(
+        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXTINF:1.0,\n"
+        f"{secret}\n#EXT-X-ENDLIST\n"
+    )
+    for path in (playlist, hls):
+        with pytest.raises(LipsyncError, match="not a sound or video file that is known here"):
+            check_upload(path, folder, MB, 60)
+    (folder / secret.name).write_bytes(secret.read_bytes())
+    with open_input(playlist) as container:
+        assert container.format.name == "concat"
+
+
+def test_long_and_odd_names_fit_a_line():
+    assert shown_name(Path("a\n<b>\x07.wav")) == "a<b>.wav"
+    assert len(shown_name(Path("x" * 300 + ".wav"))) == 60
+
+
+def test_the_workspace_is_private_swept_and_gone_at_the_end(tmp_path):
+    with Workspace(keep=100) as workspace:
+        assert workspace.root.stat().st_mode & 0o077 == 0
+        old, new = workspace.results / "old.mp4", workspace.results / "new.mp4"
+        nested, working = workspace.uploads / "a/b.wav", workspace.jobs / "sound"
+        nested.parent.mkdir()
+        picture = tmp_path / "sheet.png"
+        picture.write_bytes(b"picture")
+        copied = workspace.copy(picture)
+        for path in (old, new, nested, working):
+            path.write_bytes(b"x")
+        for path in (old, nested, nested.parent, working, copied):
+            os.utime(path, (time.time() - 200,) * 2)
+        workspace.sweep(time.time())
+        assert not old.exists()
+        assert not nested.exists()
+        assert new.exists()
+        assert working.exists(), "what is being rendered stays"
+        assert copied.exists()
+        workspace.sweep(time.time() + 101)
+        assert not nested.parent.exists()
+    assert not workspace.root.exists()
+    assert KEEP == 3600
+
+
+def test_copies_follow_the_projects_pictures(tmp_path):
+    picture = tmp_path / "a sheet.png"
+    picture.write_bytes(b"one")
+    with Workspace() as workspace:
+        first = workspace.copy(picture)
+        assert first.read_bytes() == b"one"
+        assert first == workspace.copy(picture)
+        assert "sheet" not in url(first)
+        picture.write_bytes(b"another")
+        assert workspace.copy(picture).read_bytes() == b"another"
+        picture.unlink()
+        with pytest.raises(LipsyncError, match="No such file"):
+            workspace.copy(picture)
