@@ -84,7 +84,8 @@ class Job:
 class RenderQueue:
     """Use as a context manager: a thread renders while it is open.
 
-    ``work`` holds the jobs' folders; videos go to ``results`` under names that nobody guesses.
+    ``work`` holds the jobs' folders; videos go to ``results``, in folders whose names nobody
+    guesses.
     """
 
     def __init__(self, work: Path, results: Path, models: LoadedAvatars) -> None:
@@ -167,7 +168,9 @@ class RenderQueue:
             with self._models.renderer(job.avatar, job.options) as renderer:
                 job.seen(0, 0)
                 job.rendered = renderer.render(job.sound, output, job.seen)
-            job.video = output.rename(self._results / f"{job.folder.name}.mp4")
+            shelf = self._results / job.folder.name
+            shelf.mkdir()
+            job.video = output.rename(shelf / f"{file_name(job.avatar)}.mp4")
         except Cancelled:
             return "cancelled"
         except LipsyncError as error:
@@ -182,3 +185,9 @@ class RenderQueue:
     def _end(self, job: Job, state: State) -> None:
         shutil.rmtree(job.folder, ignore_errors=True)
         job.state = state
+
+
+def file_name(avatar: Path) -> str:
+    """Of a video of this avatar, whose folder is models/<person>/avatar or <person>."""
+    name = avatar.parent.name if avatar.name == "avatar" else avatar.name
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in name) or "video"

@@ -89,18 +89,12 @@ def result_card(job: Job) -> str:
     """Player and download of a finished video."""
     assert job.video is not None
     assert job.rendered is not None
-    stem = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(job.upload.name).stem)
-    person = "".join(c if c.isalnum() or c in "-_" else "-" for c in _avatar_name(job.avatar))
-    name, place = f"{person}-{stem.strip('-') or 'speech'}.mp4", escape(url(job.video))
+    place = escape(url(job.video))
     megabytes = job.video.stat().st_size / 1e6
     return (
         f'<div class="ls-result"><video controls playsinline preload="metadata" src="{place}">'
         "</video>"
         f'<div class="ls-row"><span>{job.rendered.pictures} pictures, '
         f"{job.rendered.seconds:.1f} s, {megabytes:.1f} MB, labelled as synthetic</span>"
-        f'<a class="ls-button" href="{place}" download="{escape(name)}">Download</a></div></div>'
+        f'<a class="ls-button" href="{place}" download>Download</a></div></div>'
     )
-
-
-def _avatar_name(folder: Path) -> str:
-    return folder.parent.name if folder.name == "avatar" else folder.name

@@ -53,7 +53,7 @@ def build(parts: "Parts", page: gr.Blocks) -> None:
             sound = gr.HTML(note_line(limit), elem_id="sound", padding=False)
             options = _options()
         with gr.Column(min_width=320):
-            with gr.Row():
+            with gr.Row(elem_classes="ls-go"):
                 go = gr.Button("Make the video", variant="primary", elem_id="go")
                 stop = gr.Button("Cancel", interactive=False, elem_id="cancel")
             result = gr.HTML(

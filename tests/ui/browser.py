@@ -1,0 +1,92 @@
+"""A running `lipsync app`, and a headless Chromium that looks at it."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.project import environment
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+START = 90.0  # seconds that importing Gradio may take on a busy machine
+
+
+def find_chromium() -> str | None:
+    """Path of a Chromium that is there already."""
+    if Path("/usr/bin/chromium").is_file():
+        return "/usr/bin/chromium"
+    return next(filter(None, map(shutil.which, PROGRAMS)), None)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def running_app(folder: Path, *options: str, **variables: str) -> Iterator[str]:
+    """`lipsync app` in ``folder``; its address. It must end by Ctrl+C and leave no folder."""
+    port = free_port()
+    temporary = folder / "tmp"
+    temporary.mkdir(exist_ok=True)
+    with (folder / "app.log").open("w") as log:
+        process = subprocess.Popen(
+            ["lipsync", "app", "--port", str(port), *options],
+            cwd=folder,
+            env=environment(TMPDIR=str(temporary), OMP_NUM_THREADS="1", **variables),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        end = time.monotonic() + START
+        while not answers(address):
+            assert process.poll() is None, (folder / "app.log").read_text()
+            assert time.monotonic() < end, "the page did not start"
+            time.sleep(0.1)
+        yield address
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 0, (folder / "app.log").read_text()
+        assert not list(temporary.glob("lipsync-page-*"))
+        assert "Traceback" not in (folder / "app.log").read_text()
+    finally:
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def answers(address: str) -> bool:
+    try:
+        status(address)
+    except OSError:
+        return False
+    return True
+
+
+def status(address: str, method: str = "GET", **headers: str) -> int:
+    """The HTTP status of a request without a body."""
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(address, method=method, headers=names)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return response.status
+    except urllib.error.HTTPError as error:
+        return error.code

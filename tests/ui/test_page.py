@@ -1,0 +1,161 @@
+"""The page itself, clicked through in a real browser."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lipsync.media.video import probe
+from tests.ui.browser import FLAGS, find_chromium, running_app, status
+from tests.ui.conftest import write_tone
+
+PASSWORD = "correct horse battery"
+SECONDS = 2.21  # 55.25 pictures: 55
+WAIT = 30_000  # milliseconds
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    program = find_chromium()
+    if program is None:
+        pytest.skip("no Chromium here; install one (Debian: apt install chromium)")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def project(tmp_path, tiny_folder) -> Path:
+    """A project with a trained person, as far as the page looks at it."""
+    folder = tmp_path / "project"
+    shutil.copytree(tiny_folder, folder / "models/alice/avatar")
+    (folder / "params.yaml").write_text("epochs: 1\nseed: 1\npeople: {alice: {video: a.mp4}}\n")
+    (folder / "dvc.yaml").write_text(
+        "stages:\n  train_generator:\n    foreach: ${people}\n    do:\n      cmd: x\n"
+        "      deps: ['${item.video}']\n      outs: ['models/${key}/generator.safetensors']\n"
+    )
+    (folder / "metrics/alice").mkdir(parents=True)
+    values = {"mouth": {"correlation": 0.914}}
+    (folder / "metrics/alice/evaluation.json").write_text(json.dumps(values))
+    return folder
+
+
+def test_a_click_through(browser, project, tmp_path):
+    speech = write_tone(tmp_path / "a speech.wav", SECONDS)
+    long = write_tone(tmp_path / "long.wav", 900)
+    notes = tmp_path / "notes.txt"
+    notes.write_text("no sound")
+    asked, errors = [], []
+    with running_app(project, "--max-minutes", "20") as address:
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        page = context.new_page()
+        page.set_default_timeout(WAIT)
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(address)
+        page.wait_for_selector("#avatar-card .ls-avatar img")
+        assert "consent" in page.inner_text(".ls-head")
+
+        # A wrong file is a line, and rendering without a sound is another.
+        page.set_input_files("#upload input[type=file]", notes)
+        page.wait_for_selector("#sound .ls-error")
+        assert "notes.txt: not a sound or video file" in page.inner_text("#sound")
+        page.click("#go")
+        page.wait_for_selector("#result .ls-error")
+        assert "no sound yet" in page.inner_text("#result")
+        page.click("#upload button[aria-label*='emove'], #upload button[aria-label='Clear']")
+
+        # A video is made, plays, and is downloaded whole.
+        page.set_input_files("#upload input[type=file]", speech)
+        page.wait_for_selector("#sound audio")
+        assert "2.2 s of sound" in page.inner_text("#sound")
+        page.click("#go")
+        page.wait_for_selector("#result video")
+        page.evaluate("v = document.querySelector('#result video'); v.muted = true; v.play()")
+        page.wait_for_function("document.querySelector('#result video').currentTime > 0.2")
+        assert abs(page.evaluate("v.duration") - 55 / 25) < 0.05
+        assert page.evaluate("[v.videoWidth, v.videoHeight]") == [128, 96]
+        page.screenshot(path=tmp_path / "page.png", full_page=True)
+        with page.expect_download() as download:
+            page.click("#result a.ls-button")
+        assert download.value.suggested_filename == "alice.mp4"
+        download.value.save_as(tmp_path / "video.mp4")
+        assert probe(tmp_path / "video.mp4").frames == round(SECONDS * 25) == 55
+
+        # Another one is cancelled, and nothing is left of it.
+        page.click("#upload button[aria-label*='emove'], #upload button[aria-label='Clear']")
+        page.set_input_files("#upload input[type=file]", long)
+        page.wait_for_selector("text=900.0 s of sound")
+        page.click("#go")
+        page.wait_for_selector("text=of 22500 pictures")
+        (work,) = (project / "tmp").glob("lipsync-page-*")
+        assert list((work / "jobs").iterdir())
+        page.click("#cancel")
+        page.wait_for_selector("text=Cancelled; nothing is left of it.")
+        page.wait_for_selector("#go:not([disabled])")
+        assert not list((work / "jobs").iterdir())
+        assert len(list((work / "results").iterdir())) == 1
+
+        page.get_by_role("tab", name="Gallery").click()
+        page.wait_for_selector("#gallery .ls-tile.ls-good")
+        assert "0.91" in page.inner_text("#gallery")
+        page.get_by_role("tab", name="Pipeline").click()
+        page.wait_for_selector("#pipeline .ls-stages li")
+        assert "train_generator" in page.inner_text("#pipeline")
+        page.click("#stop")
+        page.wait_for_selector("#answer .ls-error")
+        assert "no training runs" in page.inner_text("#answer")
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+        assert not [url for url in asked if not url.startswith((address, "blob:", "data:"))]
+        assert errors == []
+        guarded(address, project)
+        context.close()
+    assert (tmp_path / "page.png").stat().st_size > 10_000
+
+
+def guarded(address: str, project: Path) -> None:
+    """What the running page refuses, whoever asks."""
+    api = f"{address}/gradio_api"
+    assert status(address) == 200
+    assert status(address, Host="evil.example") == 403
+    assert status(address, Origin="http://evil.example") == 403
+    assert status(address, Origin=address) == 200
+    assert status(f"{api}/file={project}/params.yaml") == 403
+    assert status(f"{api}/file=/etc/passwd") == 403
+    (work,) = (project / "tmp").glob("lipsync-page-*")
+    assert status(f"{api}/file={work}/results/../../../params.yaml") in (403, 404)
+    for closed in ("file=http://127.0.0.1:1/x", "proxy=http://127.0.0.1:1/", "openapi.json"):
+        assert status(f"{api}/{closed}") == 404, closed
+    assert status(f"{api}/call/speak", "POST") == 404
+    (video,) = (work / "results").rglob("*.mp4")
+    assert status(f"{api}/file={video}") == 200
+
+
+def test_a_password_guards_every_door(browser, project, tmp_path):
+    file = tmp_path / "password"
+    file.write_text(f"{PASSWORD}\n")
+    with running_app(project, "--host", "0.0.0.0", "--password-file", str(file)) as address:
+        for door in ("config", "gradio_api/info", "gradio_api/queue/data?session_hash=x"):
+            assert status(f"{address}/{door}") == 401, door
+        for door in ("gradio_api/upload", "gradio_api/queue/join"):
+            assert status(f"{address}/{door}", "POST") == 401, door
+        (work,) = (project / "tmp").glob("lipsync-page-*")
+        (work / "results" / "video.mp4").write_bytes(b"x")
+        assert status(f"{address}/gradio_api/file={work}/results/video.mp4") == 401
+        context = browser.new_context()
+        page = context.new_page()
+        page.set_default_timeout(WAIT)
+        page.goto(address)
+        for given, sign in (("wrong password", "text=Incorrect"), (PASSWORD, "#avatar-card img")):
+            page.get_by_label("username").fill("me")
+            page.get_by_label("password").fill(given)
+            page.get_by_role("button", name="Login").click()
+            page.wait_for_selector(sign)
+        assert status(f"{address}/gradio_api/file={work}/results/video.mp4") == 401
+        context.close()
+    assert PASSWORD not in (project / "app.log").read_text()
