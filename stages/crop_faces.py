@@ -12,7 +12,7 @@ from lipsync.faces.landmarks import LIPS
 from lipsync.faces.params import CropParams
 from lipsync.faces.storage import read_landmarks, write_faces
 from lipsync.files import atomic_path
-from lipsync.media.video import probe, read_frames
+from lipsync.media.video import probe, read_planes
 from lipsync.params import PersonParams
 from lipsync.progress import progress
 from lipsync.stage import stage
@@ -32,7 +32,7 @@ def crop_faces(params: PersonParams) -> None:
         )
     boxes = crop_boxes(points, valid, info.width, info.height, float(info.fps), crop.smoothing)
 
-    pictures = progress(read_frames(frames), total=len(boxes), desc="crops")
+    pictures = progress(read_planes(frames), total=len(boxes), desc="crops")
     crops = (extract(*pair, crop.size) for pair in zip(pictures, boxes, strict=True))
     lips = points_in_crop(points, boxes, crop.size)[:, LIPS].astype(np.float32)
     write_faces(folder / "faces.npz", crops, crop.size, boxes, valid, seen, lips)

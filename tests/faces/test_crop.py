@@ -17,10 +17,11 @@ from lipsync.faces.landmarks import (
     RIGHT_EYE_OUTER,
     RIGHT_TEMPLE,
 )
-from lipsync.faces.masks import paste_mask, visible_mask
+from lipsync.faces.masks import paste_mask, visible_mask, visible_rows
 from lipsync.faces.params import LandmarksParams
 from lipsync.faces.storage import read_landmarks, write_faces, write_landmarks
 from lipsync.faces.tracker import FaceTracker, Landmarks
+from lipsync.media.planes import from_rgb, rgb_of
 
 WIDTH, HEIGHT, FPS = 512, 512, 25.0
 BOX = np.array([160.3, 60.7, 160.3 + 120.9, 60.7 + 120.9], np.float32)
@@ -123,8 +124,8 @@ def test_box_is_moved_into_the_picture_and_shrunk_only_if_it_must(face: np.ndarr
 @pytest.mark.parametrize(("size", "least"), [(64, 34), (96, 38), (160, 43), (320, 43)])
 def test_paste_undoes_extract(size: int, least: float) -> None:
     """Box of 120.9 pixels: shrunk to 64, enlarged to 320. Outside the mask, equal to the bit."""
-    picture = skimage.data.astronaut()
-    crop = extract(picture, BOX, size)
+    picture = rgb_of(from_rgb(skimage.data.astronaut()))  # with the colours that video can hold
+    crop = extract(from_rgb(picture), BOX, size)
     assert crop.shape == (size, size, 3)
     assert crop.dtype == np.uint8
     back = paste(picture, crop, BOX)
@@ -142,14 +143,28 @@ def test_extract_is_exact_to_a_fraction_of_a_pixel() -> None:
     for size, side in ((64, 150.0), (64, 64.0), (64, 20.5)):
         box = np.array([20.25, 30.5, 20.25 + side, 30.5 + side])
         expected = 20.25 + (np.arange(size) + 0.5) * side / size - 0.5
-        np.testing.assert_allclose(extract(ramp, box, size)[size // 2, :, 0], expected, atol=1.0)
+        np.testing.assert_allclose(
+            extract(from_rgb(ramp), box, size)[size // 2, :, 0], expected, atol=1.5
+        )
+
+
+def test_only_the_rows_that_are_seen_can_be_asked_for() -> None:
+    """What is left out is nothing that the generator would look at."""
+    planes = from_rgb(skimage.data.astronaut())
+    for size in (64, 160, 320):
+        whole, rows = extract(planes, BOX, size), visible_rows(size)
+        assert (visible_mask(size)[rows:] == 0).all()
+        assert visible_mask(size)[rows - 1].max() > 0
+        band = extract(planes, BOX, size, rows)
+        np.testing.assert_array_equal(band[:rows], whole[:rows])
+        assert not band[rows:].any()
 
 
 def test_shrinking_averages_all_pixels() -> None:
     """Stripes one pixel wide become grey, not stripes again."""
     stripes = np.zeros((200, 200, 3), np.uint8)
     stripes[:, ::2] = 255
-    crop = extract(stripes, np.array([10.0, 10.0, 170.0, 170.0]), 64)
+    crop = extract(from_rgb(stripes), np.array([10.0, 10.0, 170.0, 170.0]), 64)
     assert np.abs(crop.astype(float) - 127.5).max() < 40
 
 

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lipsync.faces.compositing import extract_planes, paste, paste_planes
-from lipsync.faces.crop import extract
+from lipsync.faces.compositing import paste, paste_planes
 from lipsync.media.planes import from_rgb, rgb_of, to_planes
 from lipsync.media.video import FrameReader
 from lipsync.rendering.avatar import Avatar
@@ -53,15 +52,16 @@ def test_outside_the_box_and_without_a_face_the_film_stays(avatar: Avatar):
     shown = show(avatar, spoken(np.arange(FRAMES)), np.ones(FRAMES))
     with FrameReader(avatar.film.path) as film:
         for index, picture in enumerate(shown):
-            changed = np.argwhere((picture != film[index]).any(-1))  # (n, 2) row, column
+            filmed = rgb_of(to_planes(film.frame(index)))
+            changed = np.argwhere((picture != filmed).any(-1))  # (n, 2) row, column
             if index == FACELESS:
                 assert len(changed) == 0
                 continue
             x0, y0, x1, y1 = avatar.film.boxes[index]
             assert len(changed) > 1000
-            # Colour has one value for four pixels, so an edge may reach one pixel further.
-            assert (changed >= [y0 - 1, x0 - 1]).all()
-            assert (changed < [y1 + 1, x1 + 1]).all()
+            # Colour has one value for four pixels and is shown smoothly: an edge reaches further.
+            assert (changed >= [y0 - 3, x0 - 3]).all()
+            assert (changed < [y1 + 3, x1 + 3]).all()
             # The crop's upper quarter, where the film shows through, is not pasted over.
             assert changed[:, 0].min() > y0 + 0.25 * (y1 - y0)
 
@@ -83,21 +83,6 @@ def test_two_layers_are_painted_each_and_mixed(avatar: Avatar):
     (below,), (above,) = show(avatar, [Shown(under)], level), show(avatar, [Shown(over)], level)
     wanted = 0.75 * below.astype(float) + 0.25 * above
     assert np.abs(mixed - wanted).max() <= 3
-
-
-def test_planes_give_the_crops_that_the_network_was_trained_on():
-    """The square around the face is as stage crop_faces cuts it, to a level."""
-    draw = np.random.default_rng(0)
-    coarse = draw.integers(0, 256, (12, 16, 3), np.uint8)
-    picture = np.kron(coarse, np.ones((16, 16, 1), np.uint8))  # (192, 256, 3)
-    planes = from_rgb(picture)
-    whole = rgb_of(planes)
-    for box in ([60.3, 20.7, 190.3, 150.7], [0, 0, 192, 192], [63.9, 61.1, 255.9, 192]):
-        box = np.array(box, np.float32)
-        for size in (64, 160):
-            given, wanted = extract_planes(planes, box, size), extract(whole, box, size)
-            # cv2 rounds the kernel's weights by where the square lies
-            assert np.abs(given.astype(int) - wanted).max() <= 1
 
 
 def test_pasting_in_planes_looks_as_pasting_in_rgb():

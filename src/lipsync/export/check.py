@@ -12,6 +12,7 @@ from lipsync.faces.crop import extract
 from lipsync.generator.model import Generator
 from lipsync.media.audio import SAMPLE_RATE
 from lipsync.media.clock import sample_count
+from lipsync.media.planes import to_planes
 from lipsync.media.video import FrameReader
 from lipsync.rendering.avatar import Avatar, open_session
 from lipsync.speech.encoder import SpeechEncoder
@@ -40,7 +41,7 @@ def sample_inputs(
     draw = np.random.default_rng(0)
     size = int(generator.visible.shape[-1])
     spread = np.linspace(0, len(film) - 1, SAMPLES // 2).round().astype(int)
-    filmed = [extract(film[index], boxes[index], size) for index in spread]
+    filmed = [extract(to_planes(film.frame(index)), boxes[index], size) for index in spread]
     noise = draw.integers(0, 256, (SAMPLES - len(filmed), size, size, 3), np.uint8)
 
     samples = sample_count(SAMPLES, film.fps, SAMPLE_RATE)

@@ -4,16 +4,16 @@ Both blend with the same weights; in planes colour has half the resolution anywa
 weight leaves alone stays as it was filmed, to the bit.
 """
 
+import math
 from functools import cache
 
 import cv2
 import numpy as np
 
 from lipsync.faces.crop import resample
-from lipsync.faces.masks import paste_mask
-from lipsync.media.planes import Area, from_rgb, rgb_of, views
-
-KERNEL = 4  # pixels beyond the box that its resampling looks at
+from lipsync.faces.masks import PASTE_START, paste_mask
+from lipsync.media.colours import BT709
+from lipsync.media.planes import to_yuv_matrix, views
 
 _paste_mask = cache(paste_mask)
 
@@ -31,48 +31,38 @@ def paste(
     right, bottom = int(np.floor(x1)), int(np.floor(y1))
     result = frame.copy()
     region = result[top:bottom, left:right]
-    fitted, weight = _fitted(face, box, mask, (top, left, bottom, right))
+    step = face.shape[0] / (x1 - x0)  # pixels of the face to one of the frame
+    where = ((left - x0) * step, (top - y0) * step, step, (bottom - top, right - left))
+    weight = resample(_paste_mask(face.shape[0]) if mask is None else mask, *where, smooth=True)
+    fitted = resample(face, *where)
     region[:] = cv2.blendLinear(region, fitted, 1 - weight, weight)
     return result
 
 
 def paste_planes(planes: np.ndarray, face: np.ndarray, box: np.ndarray) -> None:
-    """Blend ``face`` (S, S, 3) uint8 RGB into ``box`` (4,) of a picture of ``media.planes``."""
-    area = _even_area(box, planes.shape, margin=0)
-    fitted, weight = _fitted(face, box, None, area)
-    half = cv2.resize(weight, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    pieces = zip(views(planes, area), views(from_rgb(fitted)), (weight, half, half), strict=True)
-    for old, new, share in pieces:
-        old[:] = cv2.blendLinear(np.ascontiguousarray(old), new, 1 - share, share)
+    """Blend ``face`` (S, S, 3) uint8 RGB into ``box`` (4,) of a picture of ``media.planes``.
 
-
-def extract_planes(planes: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
-    """`crop.extract` from a picture of ``media.planes``: (size, size, 3) uint8 RGB."""
-    area = _even_area(box, planes.shape, margin=KERNEL)
-    x0, y0, x1, _ = (float(value) for value in box)
-    step = (x1 - x0) / size
-    return resample(rgb_of(planes, area), x0 - area[1], y0 - area[0], step, (size, size))
-
-
-def _fitted(
-    face: np.ndarray, box: np.ndarray, mask: np.ndarray | None, area: Area
-) -> tuple[np.ndarray, np.ndarray]:
-    """The face (h, w, 3) and its weight (h, w) at the pixels of ``area``."""
+    The face becomes luma and colour at its own size, and each is fitted to its own plane.
+    """
     size = face.shape[0]
-    x0, y0, x1, _ = (float(value) for value in box)
-    top, left, bottom, right = area
-    step = size / (x1 - x0)  # pixels of the face to one of the frame
-    where = ((left - x0) * step, (top - y0) * step, step, (bottom - top, right - left))
-    weight = resample(_paste_mask(size) if mask is None else mask, *where)
-    return resample(face, *where), np.clip(weight, 0, 1)
-
-
-def _even_area(box: np.ndarray, shape: tuple[int, ...], margin: int) -> Area:
-    """Whole pixels around the box, on even numbers, within planes of ``shape``."""
-    height, width = shape[0] * 2 // 3, shape[1]
-    left, top = (max(0, int(np.floor(edge)) - margin) // 2 * 2 for edge in box[:2])
-    right, bottom = (int(np.ceil(edge)) + margin for edge in box[2:])
-    right, bottom = (
-        min(limit, edge + edge % 2) for limit, edge in ((width, right), (height, bottom))
-    )
-    return top, left, bottom, right
+    height, width = planes.shape[0] * 2 // 3, planes.shape[1]
+    x0, y0, x1, y1 = (float(value) for value in box)
+    begin = y0 + PASTE_START * (y1 - y0) - 1  # the mask is 0 above
+    left, top = (max(0, math.floor(edge)) // 2 * 2 for edge in (x0, begin))  # colour's own pixels
+    right = min(width, math.ceil(x1 / 2) * 2)
+    bottom = min(height, math.ceil(y1 / 2) * 2)
+    step = size / (x1 - x0)  # pixels of the face to one of luma
+    x, y = (left - x0) * step, (top - y0) * step
+    layers = cv2.transform(face, to_yuv_matrix(BT709))  # (S, S, 3)
+    luma, u, v = views(planes)
+    shape = bottom - top, right - left
+    where = [(x, y, step, shape), (x, y, 2 * step, (shape[0] // 2, shape[1] // 2))]
+    fine, coarse = (resample(_paste_mask(size), *at, smooth=True) for at in where)
+    for layer, (plane, at, weight) in enumerate(
+        ((luma, where[0], fine), (u, where[1], coarse), (v, where[1], coarse))
+    ):
+        fitted = resample(cv2.extractChannel(layers, layer), *at, smooth=plane is not luma)
+        rows, columns = weight.shape
+        row, column = (top, left) if plane is luma else (top // 2, left // 2)
+        region = plane[row : row + rows, column : column + columns]
+        region[:] = cv2.blendLinear(np.ascontiguousarray(region), fitted, 1 - weight, weight)

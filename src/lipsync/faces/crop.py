@@ -23,6 +23,8 @@ from lipsync.faces.landmarks import (
     RIGHT_EYE_OUTER,
     RIGHT_TEMPLE,
 )
+from lipsync.media.colours import BT709
+from lipsync.media.planes import to_rgb_matrix, views
 
 SIDE = 1.36  # of the distance between the temples
 EYE_LINE = 0.175  # of the side, from the top
@@ -108,29 +110,47 @@ def points_in_crop(points: np.ndarray, boxes: np.ndarray, size: int) -> np.ndarr
     return (points - boxes[:, None, :2]) / sides * size
 
 
-def extract(frame: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
-    """The crop (size, size, 3) uint8 of ``box`` (4,) in ``frame`` (H, W, 3) uint8.
+def extract(planes: np.ndarray, box: np.ndarray, size: int, rows: int | None = None) -> np.ndarray:
+    """The crop (size, size, 3) uint8 RGB of ``box`` (4,) in a picture of ``media.planes``.
 
-    Exact to a fraction of a pixel, and free of aliasing where the box is larger than the crop.
+    Exact to a fraction of a pixel, and free of aliasing where the box is larger than the crop. With
+    ``rows``, only so many from the top are looked at, and black lies below them.
     """
     x0, y0, x1, _ = (float(value) for value in box)
-    return resample(frame, x0, y0, (x1 - x0) / size, (size, size))
+    step, shape = (x1 - x0) / size, (rows or size, size)
+    luma, *chroma = views(planes)
+    parts = [resample(luma, x0, y0, step, shape)]
+    parts += [resample(plane, x0 / 2, y0 / 2, step / 2, shape) for plane in chroma]
+    seen = cv2.transform(cv2.merge(parts), to_rgb_matrix(BT709))
+    if rows is None:
+        return seen
+    crop = np.zeros((size, size, 3), np.uint8)
+    crop[:rows] = seen
+    return crop
 
 
 def resample(
-    picture: np.ndarray, x0: float, y0: float, step: float, shape: tuple[int, int]
+    picture: np.ndarray,
+    x0: float,
+    y0: float,
+    step: float,
+    shape: tuple[int, int],
+    *,
+    smooth: bool = False,
 ) -> np.ndarray:
     """Pixels of the given ``shape`` (height, width), ``step`` pixels of ``picture`` apart.
 
     The first one's top left corner lies at x0, y0. Where a new pixel covers more than one old one,
-    several samples are averaged, so that the whole area counts.
+    several samples are averaged, so that the whole area counts. What is ``smooth`` needs no sharp
+    kernel, which takes three times as long.
     """
     samples = max(1, int(np.ceil(step - 1e-6)))  # of a new pixel, along each axis
     step /= samples
     height, width = shape[0] * samples, shape[1] * samples
     shift = 0.5 * step - 0.5  # cv2 counts from pixel centres
     matrix = np.array([[step, 0, x0 + shift], [0, step, y0 + shift]])
-    kernel = cv2.INTER_CUBIC if samples <= 2 else cv2.INTER_LINEAR  # sharp where it shows
+    sharp = samples <= 2 and not smooth  # where it shows
+    kernel = cv2.INTER_CUBIC if sharp else cv2.INTER_LINEAR
     flags = kernel | cv2.WARP_INVERSE_MAP
     fine = cv2.warpAffine(
         picture, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE

@@ -16,6 +16,11 @@ PASTE_FADE = 0.22  # of the half axes of the pasted oval
 OVAL_POWER = 2.8  # 2 is an ellipse, more is boxier
 
 
+def visible_rows(size: int) -> int:
+    """Rows from the top of a crop of ``size`` in which something of the frame is visible."""
+    return int(np.ceil(VISIBLE_END * size - 0.5))  # of pixels whose middle lies above the end
+
+
 def visible_mask(size: int) -> np.ndarray:
     """(size, size) float32: 1 where the generator may see the target frame, 0 from 0.245 down."""
     y = (np.arange(size) + 0.5) / size

@@ -17,6 +17,7 @@ from lipsync.errors import LipsyncError
 from lipsync.media.clock import exact_fps, round_half_up
 from lipsync.media.colours import to_rgb
 from lipsync.media.container import open_input, video_stream
+from lipsync.media.planes import to_planes
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,13 @@ def read_frames(path: str | Path) -> Iterator[np.ndarray]:
     with open_input(path) as container:
         for frame in container.decode(video_stream(container, path)):
             yield to_rgb(frame)
+
+
+def read_planes(path: str | Path) -> Iterator[np.ndarray]:
+    """The same in the layout of ``media.planes``, (3 H / 2, W) uint8; sides are even."""
+    with open_input(path) as container:
+        for frame in container.decode(video_stream(container, path)):
+            yield to_planes(frame)
 
 
 class FrameReader:

@@ -17,12 +17,12 @@ from typing import TypeVar
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from av.video.reformatter import Interpolation
 
 from lipsync.errors import LipsyncError
 from lipsync.media.audio import SAMPLE_RATE, audio_blocks, exactly, write_wav
 from lipsync.media.clock import exact_fps, frame_count, sample_count
-from lipsync.media.colours import BT709, Colours
+from lipsync.media.colours import BT709, colours_of
 from lipsync.media.container import audio_stream, decode, open_input, video_stream
 from lipsync.media.reader import probe
 from lipsync.media.writer import VideoWriter
@@ -44,9 +44,6 @@ EXACT_COLOURS = (
     | Interpolation.FULL_CHR_H_INT
     | Interpolation.FULL_CHR_H_INP
 )
-
-# By ITU-T H.273's number in the file: bt709, untagged, bt470bg, smpte170m.
-MATRICES = {n: Colorspace.ITU709 if n == 1 else Colorspace.ITU601 for n in (1, 2, 5, 6)}
 
 Picture = TypeVar("Picture")
 Shown = tuple[Fraction, Fraction, Picture]  # seconds from, seconds to, what is shown
@@ -139,11 +136,11 @@ class Upright:
         lying = _display_matrix(first)[0] == 0
         width, height = self._size[::-1] if lying else self._size
         self.width, self.height = width // 2 * 2, height // 2 * 2
-        self.colours = _colours(first) or BT709
+        self.colours = colours_of(first) or BT709
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
         matrix = _display_matrix(frame)
-        if (frame.width, frame.height) != self._size or _colours(frame) != self.colours:
+        if (frame.width, frame.height) != self._size or colours_of(frame) != self.colours:
             frame = frame.reformat(
                 *self._size,
                 format="yuv420p",
@@ -159,14 +156,6 @@ class Upright:
         packed = np.concatenate([part.reshape(-1) for part in parts])
         packed = packed.reshape(self.height * 3 // 2, self.width)  # planar: Y, then U, then V
         return av.VideoFrame.from_ndarray(packed, format="yuv420p")
-
-
-def _colours(frame: av.VideoFrame) -> Colours | None:
-    """The colours of a picture that can stay as it is, None for one to be converted."""
-    if frame.format.name not in ("yuv420p", "yuvj420p") or frame.colorspace not in MATRICES:
-        return None
-    full = frame.format.name == "yuvj420p" or frame.color_range == ColorRange.JPEG
-    return Colours(MATRICES[frame.colorspace], ColorRange.JPEG if full else ColorRange.MPEG)
 
 
 IDENTITY = (1, 0, 0, 1)

@@ -11,7 +11,15 @@ one group of pictures (key frame to key frame) at a time. Sources from outside g
 """
 
 from lipsync.media.colours import to_rgb
-from lipsync.media.reader import FrameReader, VideoInfo, probe, read_frames
+from lipsync.media.reader import FrameReader, VideoInfo, probe, read_frames, read_planes
 from lipsync.media.writer import VideoWriter
 
-__all__ = ["FrameReader", "VideoInfo", "VideoWriter", "probe", "read_frames", "to_rgb"]
+__all__ = [
+    "FrameReader",
+    "VideoInfo",
+    "VideoWriter",
+    "probe",
+    "read_frames",
+    "read_planes",
+    "to_rgb",
+]

@@ -106,6 +106,7 @@ class VideoWriter:
         context.pix_fmt = "yuv420p"
         context.time_base = 1 / self._fps
         context.gop_size = self._keyint
+        context.thread_type = "FRAME"  # PyAV's default, slices, costs bits and time
         context.thread_count = ENCODER_THREADS
         context.colorspace = MATRIX_TAGS[self._colours.matrix]
         context.color_range = self._colours.range

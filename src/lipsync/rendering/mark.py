@@ -29,7 +29,7 @@ class Mark:
             (wide, high), below = cv2.getTextSize(text, font, scale, thickness)
         right = min(width, (wide + 3 * margin + 1) // 2 * 2)
         top = max(0, (height - high - below - 3 * margin) // 2 * 2)
-        self._area = (top, 0, height, right)
+        self._top, self._right = top, right
         canvas = np.zeros((height - top, right), np.uint8)
         place = (margin, high + margin)
         cv2.putText(canvas, text, place, font, scale, 255, thickness, cv2.LINE_AA)
@@ -39,8 +39,10 @@ class Mark:
         """Onto a picture of ``media.planes``."""
         letters = self._letters
         half = cv2.resize(letters, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        luma, *chroma = views(planes, self._area)
-        luma[:] = np.rint(luma * SHADE * (1 - letters) + WHITE * letters)
-        for plane in chroma:
+        luma, *chroma = views(planes)
+        corner = luma[self._top :, : self._right]
+        corner[:] = np.rint(corner * SHADE * (1 - letters) + WHITE * letters)
+        for whole in chroma:
+            plane = whole[self._top // 2 :, : self._right // 2]
             ground = GREY + (plane.astype(np.float32) - GREY) * SHADE
             plane[:] = np.rint(ground * (1 - half) + GREY * half)

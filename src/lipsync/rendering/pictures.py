@@ -14,7 +14,9 @@ from itertools import islice
 import cv2
 import numpy as np
 
-from lipsync.faces.compositing import extract_planes, paste_planes
+from lipsync.faces.compositing import paste_planes
+from lipsync.faces.crop import extract
+from lipsync.faces.masks import visible_rows
 from lipsync.media.planes import to_planes
 from lipsync.media.video import FrameReader
 from lipsync.rendering.avatar import Avatar
@@ -52,6 +54,8 @@ def pictures(
     windows: for each picture the speech around it, (past + 1 + future, D) float32. What is not
     spoken, and film frames without a face, are passed through as they were filmed.
     """
+    # Three of our threads work at a time; OpenCV's own would only wait for each other.
+    cv2.setNumThreads(1)
     cropped = in_background(_crop(avatar, films, zip(plan, windows, strict=True)), AHEAD)
     painted = in_background(_paint(avatar, cropped), AHEAD)
     return in_background(_paste(films, painted), AHEAD * BATCH)
@@ -110,7 +114,8 @@ def _cropped(
         film, face = films[layer.film], None
         planes = to_planes(readers[layer.film].frame(layer.frame))
         if layer.spoken and film.valid[layer.frame]:
-            face = extract_planes(planes, film.boxes[layer.frame], avatar.info.crop_size)
+            size = avatar.info.crop_size
+            face = extract(planes, film.boxes[layer.frame], size, visible_rows(size))
         pieces.append(Piece(layer, planes, face))
     return Picture(pieces, shown.weight, window)
 
