@@ -6,10 +6,9 @@ let go of the interpreter while they work. Pictures are planes (``media.planes``
 the square around the face is ever turned into RGB.
 """
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
 
 import cv2
 import numpy as np
@@ -24,8 +23,7 @@ from lipsync.rendering.background import in_background
 from lipsync.rendering.film import Film
 from lipsync.rendering.plan import Layer, Shown
 
-BATCH = 4  # pictures that are handed on together
-AHEAD = 2  # batches that wait between two steps
+AHEAD = 8  # pictures that wait between two steps
 
 
 @dataclass
@@ -58,7 +56,7 @@ def pictures(
     cv2.setNumThreads(1)
     cropped = in_background(_crop(avatar, films, zip(plan, windows, strict=True)), AHEAD)
     painted = in_background(_paint(avatar, cropped), AHEAD)
-    return in_background(_paste(films, painted), AHEAD * BATCH)
+    return in_background(_paste(films, painted), AHEAD)
 
 
 def make_picture(
@@ -75,29 +73,27 @@ def make_picture(
 
 
 def _crop(
-    avatar: Avatar, films: list[Film], wanted: Iterator[tuple[Shown, np.ndarray]]
-) -> Generator[list[Picture], None, None]:
+    avatar: Avatar, films: list[Film], wanted: Iterable[tuple[Shown, np.ndarray]]
+) -> Generator[Picture, None, None]:
     with ExitStack() as stack:
         readers = [stack.enter_context(FrameReader(film.path)) for film in films]
-        while batch := list(islice(wanted, BATCH)):
-            yield [_cropped(avatar, films, readers, *each) for each in batch]
+        for shown, window in wanted:
+            yield _cropped(avatar, films, readers, shown, window)
 
 
 def _paint(
-    avatar: Avatar, batches: Generator[list[Picture], None, None]
-) -> Generator[list[Picture], None, None]:
-    for batch in batches:
-        for picture in batch:
-            _painted(avatar, picture)
-        yield batch
+    avatar: Avatar, cropped: Generator[Picture, None, None]
+) -> Generator[Picture, None, None]:
+    for picture in cropped:
+        _painted(avatar, picture)
+        yield picture
 
 
 def _paste(
-    films: list[Film], batches: Generator[list[Picture], None, None]
+    films: list[Film], painted: Generator[Picture, None, None]
 ) -> Generator[np.ndarray, None, None]:
-    for batch in batches:
-        for picture in batch:
-            yield _pasted(films, picture)
+    for picture in painted:
+        yield _pasted(films, picture)
 
 
 def _cropped(
