@@ -64,7 +64,7 @@ def running_app(folder: Path, *options: str, **variables: str) -> Iterator[str]:
             time.sleep(0.1)
         yield address
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 0, (folder / "app.log").read_text()
+        assert process.wait(timeout=60) == 0, (folder / "app.log").read_text()
         assert not list(temporary.glob("lipsync-page-*"))
         assert "Traceback" not in (folder / "app.log").read_text()
     finally:
@@ -86,7 +86,7 @@ def status(address: str, method: str = "GET", **headers: str) -> int:
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     request = urllib.request.Request(address, method=method, headers=names)
     try:
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=60) as response:
             return response.status
     except urllib.error.HTTPError as error:
         return error.code

@@ -40,7 +40,7 @@ def long(tmp_path) -> Upload:
     return Upload(write_tone(tmp_path / "long.wav", 600), "long.wav", 600)
 
 
-def wait_until(true, seconds=20.0):
+def wait_until(true, seconds=60.0):
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "waited in vain"

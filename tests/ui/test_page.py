@@ -15,7 +15,7 @@ from tests.ui.conftest import write_tone
 
 PASSWORD = "correct horse battery"
 SECONDS = 2.21  # 55.25 pictures: 55
-WAIT = 30_000  # milliseconds
+WAIT = 120_000  # milliseconds
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +165,7 @@ def log_in(address: str, password: str) -> tuple[int, str]:
     """The status of the login form's answer, and the cookies that it sets."""
     form = urllib.parse.urlencode({"username": "me", "password": password}).encode()
     try:
-        with urllib.request.urlopen(f"{address}/login", form, timeout=20) as response:
+        with urllib.request.urlopen(f"{address}/login", form, timeout=60) as response:
             given = response.headers.get_all("Set-Cookie") or []
             return response.status, "; ".join(cookie.split(";")[0] for cookie in given)
     except urllib.error.HTTPError as error:

@@ -130,7 +130,7 @@ def test_dvcs_own_lock_file_tells_who_is_at_work(project, sleeper):
     assert writers(project) == {}
 
 
-def wait_until(true, seconds=20.0):
+def wait_until(true, seconds=60.0):
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "waited in vain"
@@ -311,7 +311,7 @@ def test_a_training_of_a_terminal_is_shown_and_stopped(project, fake_dvc):
         assert f"process {stage.pid}, not started here" in page.stop("alice")
         page.stop("alice")  # no second signal
         assert "by 1 signal" in stage.stdout.readline()
-        assert stage.wait(timeout=20) == 130
+        assert stage.wait(timeout=60) == 130
         with pytest.raises(LipsyncError, match="no training runs"):
             page.stop("alice")
         html = pipeline_html(project, ["alice"], read_stages(project), Status(), Runs(project))

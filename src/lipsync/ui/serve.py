@@ -29,6 +29,7 @@ def serve(settings: Settings) -> None:
 
     Raises LipsyncError if Gradio is not installed, or the address cannot be had.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # while the page is being built
     with ExitStack() as stack:
         workspace = stack.enter_context(Workspace())
         _settle_gradio(workspace)
