@@ -14,7 +14,7 @@ from lipsync.visemes.timeline import Shape
 DPI = 110
 SECONDS_A_ROW = 5.0
 MOST_SECONDS = 120.0  # that are drawn; a picture of an hour would be read by nobody
-INCHES = (14.0, 2.9)  # of a row
+INCHES = (14.0, 3.6)  # of a row
 RANGE = 14.0  # nepers below the loudest that are shown
 
 
@@ -37,7 +37,7 @@ def write_picture(path: Path, sound: Path, found: list[Shape], posteriors: np.nd
     for number, part in enumerate(figure.subfigures(rows, 1, squeeze=False)[:, 0]):
         start = number * SECONDS_A_ROW
         upper, middle, lower = part.subplots(
-            3, 1, sharex=True, gridspec_kw={"height_ratios": [5, 1, 3], "hspace": 0}
+            3, 1, sharex=True, gridspec_kw={"height_ratios": [4, 1, 5], "hspace": 0}
         )
         _spectrogram(upper, columns, start)
         _shapes(middle, found, start)
@@ -85,5 +85,5 @@ def _posteriors(axes, posteriors: np.ndarray, start: float) -> None:  # type: ig
         part.T, origin="lower", aspect="auto", cmap="magma_r", vmin=0, vmax=1,
         extent=_extent(part, start, len(VISEMES)),
     )  # fmt: skip
-    axes.set_yticks(np.arange(len(VISEMES)) + 0.5, VISEMES, fontsize=5)
+    axes.set_yticks(np.arange(len(VISEMES)) + 0.5, VISEMES, fontsize=4.5)
     axes.set_xlabel("seconds", fontsize=7)
