@@ -1,4 +1,4 @@
-"""The sub-pipeline, small, run by DVC in a copy: four of the corpus's voices, one or two epochs."""
+"""The sub-pipeline, small, run by DVC in a copy: three voices of the corpus, an epoch or two."""
 
 import json
 import shutil
@@ -9,9 +9,12 @@ from ruamel.yaml import YAML
 
 from lipsync.speech.viseme import VisemeNetwork
 from lipsync.training.state import read_progress
+from lipsync.visemes.params import load_viseme_params
+from lipsync.visemes.session import training_fingerprint
+from lipsync.visemes.stage import STATE
 from tests.project import commit, must, shell
 
-VOICES = ("en_us_m1", "en_us_f1", "en_029_m3", "en_gb_x_rp_f4")
+VOICES = ("en_us_m1", "en_us_f1", "en_029_m3")
 STAGES = ("prepare_visemes", "train_visemes", "export_visemes", "evaluate_visemes")
 METRICS = Path("metrics/visemes")
 
@@ -72,7 +75,7 @@ def test_it_leaves_a_network_figures_and_pictures(project):
     network = VisemeNetwork(project / "models/visemes/visemes.onnx")
     assert (network.lookahead, network.channels, network.receptive) == (10, 16, 7)
     corpus = figures(project, "corpus.json")
-    assert (corpus["training"]["speakers"], corpus["held_out"]["speakers"]) == (3, 1)
+    assert (corpus["training"]["speakers"], corpus["held_out"]["speakers"]) == (2, 1)
     assert corpus["quarantined"] == {"files": 0}
     judged = figures(project, "evaluation.json")
     assert judged["speakers"].keys() == {"en_us_f1"}
@@ -81,7 +84,7 @@ def test_it_leaves_a_network_figures_and_pictures(project):
     assert figures(project, "export.json")["difference_hops"] <= 1e-5
     for name in ("evaluation/confusion.png", "training/loss_history.png", "training/weights.png",
                  "training/plots/metrics/train/loss.tsv"):  # fmt: skip
-        assert (project / METRICS / name).stat().st_size > 20, name
+        assert (project / METRICS / name).stat().st_size > 15, name
 
 
 def test_dvc_knows_the_plots_and_the_metrics(project):
@@ -100,20 +103,36 @@ def test_nothing_changed_nothing_runs_and_log_level_changes_nothing(project, roo
 def test_more_epochs_go_on_where_the_schedule_knows_no_end(project, root):
     change(project, epochs=2)
     assert repro(project, root) == [*STAGES[1:]]
-    progress, fingerprint = read_progress(project / "models/visemes/visemes_state.safetensors")
+    progress, fingerprint = read_progress(project / STATE)
     scratch = project / ".scratch/train_visemes/visemes" / fingerprint[:16]
     assert progress.epoch == 2
     # One folder of checkpoints: the second epoch is that of the same training.
     assert [path.name for path in scratch.parent.iterdir()] == [scratch.name]
-    change(project, train={"schedule": "cosine"}, epochs=1)
-    must(project, "dvc", "repro", "visemes/dvc.yaml:train_visemes", PYTHONPATH=str(root / "src"))
-    assert len([*scratch.parent.iterdir()]) == 2
+
+
+def test_what_makes_another_training(project, monkeypatch):
+    monkeypatch.chdir(project)
+
+    def identity(**more) -> str:
+        return training_fingerprint(load_viseme_params().model_copy(update=more))
+
+    train = load_viseme_params().train
+    assert train.schedule == "constant"
+    assert identity(epochs=1) == identity(epochs=7) == identity(log_level="debug")
+    assert identity(seed=5) != identity()
+    cosine = train.model_copy(update={"schedule": "cosine"})
+    assert identity(train=cosine, epochs=1) != identity(train=cosine, epochs=7)
+    assert identity(train=cosine) != identity()
+    (project / "src/lipsync/visemes/losses.py").open("a").write("# a change\n")
+    changed = identity()
+    (project / "src/lipsync/visemes/timeline.py").open("a").write("# a change\n")
+    assert identity() == changed != read_progress(project / STATE)[1]
 
 
 def test_a_typo_stops_it_with_the_legal_keys(project, root):
     change(project, model={"chanels": 5})
-    result = shell(
-        project, "dvc", "repro", "visemes/dvc.yaml:train_visemes", PYTHONPATH=str(root / "src")
-    )
-    assert result.returncode != 0
+    script = "visemes/stages/train_visemes.py"
+    result = shell(project, "python", script, PYTHONPATH=str(root / "src"))
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
     assert "model.chanels: unknown key; legal keys: layers, channels" in result.stderr
