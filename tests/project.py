@@ -90,7 +90,7 @@ def restored(output: str) -> list[str]:
 def make_project(root: Path, folder: Path) -> None:
     """A copy of the project with a short video and tiny params, run once and committed."""
     tracked = must(root, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    skipped = ("tests/", "docs/", "metrics/", "dvc.lock", "data/videos/sample.mp4")
+    skipped = ("tests/", "docs/", "metrics/", "visemes/", "dvc.lock", "data/videos/sample.mp4")
     for name in filter(None, tracked.split("\0")):
         if not name.startswith(skipped) and (root / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)

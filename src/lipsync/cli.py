@@ -195,3 +195,29 @@ def web_page(
         from lipsync.ui.settings import make_settings
 
         serve(make_settings(avatars or [], host, port, password_file, max_upload_mb, max_minutes))
+
+
+@app.command()
+def visemes(
+    file: Annotated[Path, typer.Argument(help="sound, or video with sound", metavar="FILE")],
+    out: Annotated[
+        list[Path] | None,
+        typer.Option(help="write here; .json, .csv, or .tsv as Rhubarb Lip Sync; may be repeated"),
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="PNG of the spectrogram with the timeline under it")
+    ] = None,
+    format: Annotated[str, typer.Option(help="what is printed without --out")] = "json",
+    change: Annotated[
+        float, typer.Option(help="what a change of shape costs, nepers; 0 shows every flicker")
+    ] = 3.0,
+    model: Annotated[Path, typer.Option(help="the network")] = Path("models/visemes/visemes.onnx"),
+) -> None:
+    """Tell which of 15 mouth shapes a voice asks for, and when.
+
+    The network is made with `dvc repro visemes/dvc.yaml`. docs/visemes.md has the shapes.
+    """
+    with errors_for_people("lipsync visemes"):
+        from lipsync.visemes.command import run
+
+        typer.echo(run(file, model, out or [], picture, format, change), nl=False)

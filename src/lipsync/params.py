@@ -26,7 +26,8 @@ from lipsync.errors import LipsyncError
 
 PERSON_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 MAX_AUDIO_OFFSET = 1000  # milliseconds, either way
-RESERVED_NAMES = {"face", "pretrained", "videos", "speech"}  # folders beside those of people
+# Folders beside those of people
+RESERVED_NAMES = {"face", "pretrained", "videos", "visemes", "speech"}
 
 
 class Section(pydantic.BaseModel):
@@ -58,6 +59,7 @@ class Scalar(pydantic.RootModel[Any]):
 
 
 S = TypeVar("S", bound=Section | Scalar)
+M = TypeVar("M", bound=Section)
 _SECTIONS: dict[str, type[Section] | type[Scalar]] = {}
 
 
@@ -153,6 +155,27 @@ def load_params(path: str | Path) -> Params:
 
     Raises LipsyncError with one line on the first thing that is wrong.
     """
+    values = _read_mapping(path)
+    params = Params(values, str(path))
+    for person in params.people:
+        params.for_person(person)
+    return params
+
+
+def load_sections(path: str | Path, whole: type[M]) -> M:
+    """Read and check another file of params, that of a pipeline which knows no people.
+
+    whole: has a field for each section of the file. Raises LipsyncError as `load_params` does.
+    """
+    values = _read_mapping(path)
+    _refuse_unknown(values, set(whole.model_fields), str(path), prefix="")
+    try:
+        return whole.model_validate(values)
+    except pydantic.ValidationError as error:
+        raise LipsyncError(f"{path}: {_explain(error, whole, '')}") from None
+
+
+def _read_mapping(path: str | Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -164,10 +187,7 @@ def load_params(path: str | Path) -> Params:
         raise LipsyncError(f"{path}: not valid YAML{line}: {problem}") from None
     if not isinstance(values, dict):
         raise LipsyncError(f"{path}: expected a mapping of sections, found {type(values).__name__}")
-    params = Params(values, str(path))
-    for person in params.people:
-        params.for_person(person)
-    return params
+    return values
 
 
 def _audio_offset(value: Any, person: str, source: str) -> float | Literal["auto"]:
@@ -219,7 +239,7 @@ def _validate(
 def _explain(error: pydantic.ValidationError, cls: type[pydantic.BaseModel], key: str) -> str:
     """The first problem of a validation error in the words of params.yaml."""
     problem = error.errors()[0]
-    where = ".".join([key, *(str(part) for part in problem["loc"])])
+    where = ".".join(filter(None, [key, *(str(part) for part in problem["loc"])]))
     if problem["type"] == "extra_forbidden":
         owner: Any = cls
         for part in problem["loc"][:-1]:

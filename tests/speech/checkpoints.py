@@ -143,3 +143,17 @@ def write_wenet(path: Path, *, own_export: bool = False) -> Path:
         helper.set_model_props(model, {name: str(value) for name, value in sizes.items()})
     save(model, path)
     return path
+
+
+def write_viseme(path: Path) -> Path:
+    """A viseme network that was never trained."""
+    from lipsync.visemes.export import to_onnx
+    from lipsync.visemes.model import VisemeTCN
+
+    torch.manual_seed(0)
+    network = VisemeTCN(layers=3, channels=8, lookahead=4).eval().requires_grad_(False)
+    network.standardize.mean.fill_(14.0)
+    network.standardize.deviation.fill_(4.0)
+    torch.nn.init.normal_(network.head.weight)
+    path.write_bytes(to_onnx(network, 20))
+    return path

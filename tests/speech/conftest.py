@@ -10,7 +10,7 @@ from lipsync.speech.encoder import SpeechEncoder, create_encoder
 from lipsync.speech.params import SpeechParams
 from tests.speech import checkpoints
 
-KINDS = ("mel", "ave", "hubert", "wenet")
+KINDS = ("mel", "ave", "hubert", "wenet", "viseme")
 MakeEncoder = Callable[..., SpeechEncoder]
 
 
@@ -19,6 +19,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Writes the weights of a kind once; hubert skips where its extra is not installed."""
     folder = tmp_path_factory.mktemp("weights")
     places = {"ave": folder / "ave.pth", "hubert": folder / "hubert", "wenet": folder / "w.onnx"}
+    places["viseme"] = folder / "v.onnx"
 
     def write(kind: str) -> Path:
         if kind == "hubert":

@@ -58,7 +58,7 @@ def test_rows_come_while_sound_is_heard(make_encoder: MakeEncoder, kind: str):
     assert heard < 15 * RATE  # a segment of at most 10.24 s, and what surrounds it
 
 
-@pytest.mark.parametrize("kind", ["mel", "wenet"])
+@pytest.mark.parametrize("kind", ["mel", "wenet", "viseme"])
 def test_memory_does_not_grow_with_the_length(make_encoder: MakeEncoder, kind: str):
     encoder, second = make_encoder(kind), noise(1)
 
@@ -122,7 +122,10 @@ def test_a_click_is_in_the_row_of_its_frame(
     change = encoder.encode(click, frame + 9) - encoder.encode(background, frame + 9)
     loudest = int(np.argmax(np.abs(change).sum(axis=1)))
     # The windows of ave and wenet are longer than a frame and untrained: a neighbour may win.
-    assert abs(loudest - frame) <= {"mel": 0, "hubert": 0, "ave": 2, "wenet": 1}[kind] * fps / 25
+    assert (
+        abs(loudest - frame)
+        <= {"mel": 0, "hubert": 0, "ave": 2, "wenet": 1, "viseme": 1}[kind] * fps / 25
+    )
 
 
 class Clock(ColumnEncoder):
@@ -159,5 +162,6 @@ def test_columns_lie_where_rows_want_them(fps: float, per_frame: int):
 
 def test_the_factory_knows_its_encoders(make_encoder: MakeEncoder):
     dimensions = {kind: make_encoder(kind).dimension for kind in KINDS}
-    assert dimensions == {"mel": 320, "ave": 512, "hubert": 2 * 16, "wenet": 6}
+    assert dimensions == {"mel": 320, "ave": 512, "hubert": 2 * 16, "wenet": 6,
+                          "viseme": 2 * (15 + 8)}  # fmt: skip
     assert create_encoder(SpeechParams(), 25).weights_sha256 == ""

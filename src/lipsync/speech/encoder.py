@@ -124,3 +124,7 @@ def _create(params: SpeechParams, fps: float | Fraction) -> SpeechEncoder:
             from lipsync.speech.wenet import WenetEncoder
 
             return WenetEncoder(fps, params)
+        case "viseme":
+            from lipsync.speech.viseme import VisemeEncoder
+
+            return VisemeEncoder(fps, params)

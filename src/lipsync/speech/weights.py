@@ -35,6 +35,10 @@ SOURCES = {
         "download encoder.onnx, to which the README of "
         "https://github.com/anliyuan/Ultralight-Digital-Human links",
     ),
+    "viseme": Source(
+        Path("models/visemes/visemes.onnx"),
+        "make it with `dvc repro visemes/dvc.yaml`, or get somebody's",
+    ),
 }
 
 

@@ -59,6 +59,11 @@ class TrainingState:
         self.progress = Progress()
         self.pictures: dict[str, bytes] = {}  # file name -> JPEG
 
+    def learning_rate(self) -> float:
+        """Of the step to come: it warms up and then stays."""
+        warm = min(1.0, (self.progress.total_steps + 1) / max(1, self.params.warmup_steps))
+        return self.params.learning_rate * warm
+
     def update(self, loss: torch.Tensor) -> None:
         """One optimiser step on ``loss`` (scalar), then the moving average.
 
@@ -66,9 +71,8 @@ class TrainingState:
             LipsyncError: the gradient is not finite; the weights are as they were.
         """
         progress = self.progress
-        warm = min(1.0, (progress.total_steps + 1) / max(1, self.params.warmup_steps))
         for group in self.optimizer.param_groups:
-            group["lr"] = self.params.learning_rate * warm
+            group["lr"] = self.learning_rate()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.params.gradient_clip)

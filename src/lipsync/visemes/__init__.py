@@ -1,0 +1,1 @@
+"""Visemes from speech: corpus, network, metrics, streaming export, timeline."""

@@ -1,0 +1,119 @@
+"""Augmentation of cached features: log energies of bands, as `speech.fbank` gives them.
+
+Energies of sounds that do not belong together add, so level, microphone, background noise and a
+vocal tract of another length can be changed without going back to the sound. Every function draws
+from the CPU generator that it is given, once for each utterance of the batch.
+"""
+
+import math
+
+import torch
+
+from lipsync.training.augment import uniform
+from lipsync.visemes.labels import IGNORED, SILENCE
+from lipsync.visemes.params import AugmentParams
+from lipsync.visemes.statistics import QUIET
+
+NEPER = math.log(10) / 10  # what 1 dB adds to a natural logarithm of an energy
+STRETCH = (20, 60)  # frames that fall silent
+ROOM = 3.0  # above QUIET: at most so loud is a silence that is put in
+FADE = 0.2  # of the band's energy as noise varies: averaged over the bins of a band
+
+
+def augment(
+    columns: torch.Tensor, labels: torch.Tensor, params: AugmentParams, draw: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(B, T, 80) features and (B, T) labels of a batch -> the same, changed.
+
+    Masks (SpecAugment) come last; they hide features and leave the labels.
+    """
+    columns = warp(columns, params.warp, draw)
+    columns = level(columns, params.gain, params.tilt, draw)
+    columns = noise(columns, params.noise, params.snr, draw)
+    columns, labels = fall_silent(columns, labels, params.silence, draw)
+    columns = mask(columns, 1, params.time_masks, params.time_mask, draw)
+    columns = mask(columns, 2, params.frequency_masks, params.frequency_mask, draw)
+    return columns, labels
+
+
+def warp(columns: torch.Tensor, amount: float, draw: torch.Generator) -> torch.Tensor:
+    """Scale frequencies by up to ``amount``: Jaitly & Hinton, "Vocal tract length perturbation"
+    (2013), on the bands' own scale, where it is a stretch from the lowest band on."""
+    if amount == 0:
+        return columns
+    bands = columns.shape[2]
+    scale = 1 + uniform((len(columns), 1), -amount, amount, draw, columns)
+    place = (torch.arange(bands, device=columns.device) * scale).clamp(0, bands - 1.001)  # (B, 80)
+    left = place.long()
+    share = (place - left)[:, None]  # (B, 1, 80)
+    index = left[:, None].expand_as(columns)
+    return columns.gather(2, index) * (1 - share) + columns.gather(2, index + 1) * share
+
+
+def level(
+    columns: torch.Tensor, decibels: float, tilt: float, draw: torch.Generator
+) -> torch.Tensor:
+    """Change the level by up to ``decibels``, and its slope over all bands by up to ``tilt`` dB."""
+    gain = uniform((len(columns), 1, 1), -decibels, decibels, draw, columns)
+    slope = uniform((len(columns), 1, 1), -tilt, tilt, draw, columns)
+    across = torch.linspace(-0.5, 0.5, columns.shape[2], device=columns.device)
+    return (columns + (gain + slope * across) * NEPER).clamp_min(QUIET)
+
+
+def noise(
+    columns: torch.Tensor, share: float, snr: tuple[float, float], draw: torch.Generator
+) -> torch.Tensor:
+    """Steady noise of a random slope under a ``share`` of the utterances.
+
+    snr: dB between the mean energy of the utterance and that of the noise, drawn evenly
+    """
+    if share == 0:
+        return columns
+    batch, _, bands = columns.shape
+    chosen = uniform((batch, 1, 1), 0, 1, draw, columns) < share
+    ratio = uniform((batch, 1, 1), *snr, draw, columns)
+    slope = uniform((batch, 1, 1), -6, 6, draw, columns)  # of natural logarithms, over all bands
+    across = torch.linspace(-0.5, 0.5, bands, device=columns.device)
+    loud = columns.amax(2, keepdim=True).quantile(0.9, dim=1, keepdim=True)  # (B, 1, 1)
+    flutter = FADE * torch.randn(columns.shape, generator=draw).to(columns.device)
+    floor = loud - ratio * NEPER + slope * across + flutter
+    return torch.where(chosen, torch.logaddexp(columns, floor), columns)
+
+
+def fall_silent(
+    columns: torch.Tensor, labels: torch.Tensor, share: float, draw: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """A stretch of a ``share`` of the utterances becomes the quiet of a room, and silence to say.
+
+    Padding stays padding.
+    """
+    if share == 0:
+        return columns, labels
+    batch, frames, bands = columns.shape
+    chosen = uniform((batch, 1), 0, 1, draw, columns) < share
+    length = uniform((batch, 1), *STRETCH, draw, columns)
+    start = uniform((batch, 1), 0, 1, draw, columns) * (frames - length)
+    time = torch.arange(frames, device=columns.device)
+    inside = chosen & (time >= start) & (time < start + length)  # (B, T)
+    quiet = QUIET + uniform((batch, 1, bands), 0, ROOM, draw, columns)
+    silent = torch.full_like(labels, SILENCE).where(labels != IGNORED, labels)
+    return torch.where(inside[..., None], quiet, columns), torch.where(inside, silent, labels)
+
+
+def mask(
+    columns: torch.Tensor, axis: int, count: int, longest: int, draw: torch.Generator
+) -> torch.Tensor:
+    """Hide ``count`` stretches of up to ``longest`` steps of an axis behind the mean.
+
+    columns: (B, T, 80). Park et al., "SpecAugment" (2019).
+    """
+    for _ in range(count):
+        batch, size = len(columns), columns.shape[axis]
+        length = uniform((batch, 1), 0, longest + 1, draw, columns).floor()
+        start = (uniform((batch, 1), 0, 1, draw, columns) * (size - length).clamp_min(0)).floor()
+        place = torch.arange(size, device=columns.device)
+        hidden = (place >= start) & (place < start + length)  # (B, size)
+        hidden = hidden.unsqueeze(3 - axis)  # (B, T, 1) or (B, 1, 80)
+        mean = columns.mean((1, 2), keepdim=True)
+        columns = torch.where(hidden, mean, columns)
+    return columns
