@@ -14,7 +14,7 @@ from lipsync.ui.runs import TRAININGS, Run, Runs, trainings
 from lipsync.ui.words import ago, bar, duration, error_line, note_line
 
 SHOWN_REASONS = 4
-WORDS = {"fresh": "fresh", "stale": "stale", "follows": "follows", "unknown": "not known"}
+WORDS = {"fresh": "fresh", "stale": "stale", "follows": "follows", "unknown": "unknown"}
 
 
 def pipeline(
