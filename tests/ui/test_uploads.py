@@ -54,10 +54,10 @@ def test_no_sound_is_explained_with_the_name_that_its_owner_knows(folder):
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
     for name, why in (
         ("notes.txt", "not a sound or video file"),
-        ("cut.wav", ""),
-        ("empty.wav", "no sound in it"),
+        ("cut.wav", r"not a sound or video file that is known here \(Invalid data"),
+        ("empty.wav", "there is no sound in it"),
     ):
-        with pytest.raises(LipsyncError, match=rf"^{name}: .*{why}") as error:
+        with pytest.raises(LipsyncError, match=rf"^{name}: {why}") as error:
             check_upload(folder / name, folder, MB, 60)
         assert str(folder) not in str(error.value)
         assert len(str(error.value).splitlines()) == 1

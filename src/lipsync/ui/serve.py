@@ -37,7 +37,8 @@ def serve(settings: Settings) -> None:
             from lipsync.ui import page
         except ModuleNotFoundError as error:
             raise LipsyncError(
-                f"the page needs {error.name}; install the extra: pip install 'lipsync[ui]'"
+                f"the page needs {error.name}, which is not installed; "
+                'run `uv pip install "gradio>=6"` and start it again'
             ) from None
         _claim(settings)
         queue = stack.enter_context(RenderQueue(workspace.jobs, workspace.results, LoadedAvatars()))

