@@ -1,5 +1,6 @@
 """Avatars, sounds and options that the page's tests share."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,16 @@ from tests.tiny_avatar import write_tiny_avatar
 
 def write_tone(path: Path, seconds: float, rate: int = 16_000) -> Path:
     """A tone that comes and goes."""
-    time = np.arange(round(seconds * rate)) / rate
-    write_wav(path, (0.4 * np.sin(1400 * time) * np.sin(6 * time)).astype(np.float32), rate)
+    at = np.arange(round(seconds * rate)) / rate
+    write_wav(path, (0.4 * np.sin(1400 * at) * np.sin(6 * at)).astype(np.float32), rate)
     return path
+
+
+def wait_until(true, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import json
 import shutil
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from lipsync.ui.models import LoadedAvatars
 from lipsync.ui.speak_view import job_card
 from lipsync.ui.uploads import Upload
 from tests.tiny_avatar import FPS
-from tests.ui.conftest import write_tone
+from tests.ui.conftest import wait_until, write_tone
 
 FAST = make_options(preset="ultrafast")
 
@@ -38,13 +37,6 @@ def upload(tmp_path) -> Upload:
 @pytest.fixture
 def long(tmp_path) -> Upload:
     return Upload(write_tone(tmp_path / "long.wav", 600), "long.wav", 600)
-
-
-def wait_until(true, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 def test_a_video_is_made_and_nothing_else_is_left(folders, tiny_folder, upload):

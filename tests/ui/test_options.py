@@ -50,6 +50,8 @@ def test_without_gradio_the_line_names_a_package_that_is_gradios(tmp_path, monke
     monkeypatch.setitem(sys.modules, "gradio", None)
     monkeypatch.delitem(sys.modules, "lipsync.ui.page", raising=False)
     monkeypatch.delattr(lipsync.ui, "page", raising=False)
-    with pytest.raises(LipsyncError, match='needs gradio, .*`uv pip install "gradio>=6"`') as error:
+    with pytest.raises(
+        LipsyncError, match=r'needs gradio, .*`uv pip install "gradio>=6"`'
+    ) as error:
         serve.serve(Settings(tmp_path))
     assert "lipsync[" not in str(error.value)

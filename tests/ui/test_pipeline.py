@@ -6,6 +6,7 @@ import platform
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -18,9 +19,6 @@ from lipsync.telemetry import Telemetry
 from lipsync.ui import pipeline, runs
 from lipsync.ui.pipeline import (
     Stage,
-    Status,
-    StatusCache,
-    ask_status,
     read_stages,
     reasons_of,
     stage_states,
@@ -29,6 +27,8 @@ from lipsync.ui.pipeline import (
 )
 from lipsync.ui.pipeline_view import pipeline as pipeline_html
 from lipsync.ui.runs import Run, Runs, reason
+from lipsync.ui.status import Status
+from tests.ui.conftest import wait_until
 
 DVC_YAML = """
 stages:
@@ -130,58 +130,6 @@ def test_dvcs_own_lock_file_tells_who_is_at_work(project, sleeper):
     assert writers(project) == {}
 
 
-def wait_until(true, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
-
-
-def test_status_is_asked_once_in_the_background_until_something_changes(project, monkeypatch):
-    asked, busy = [], []
-    answers = iter([({}, ""), (None, "locked"), ({"fetch": []}, ""), ({}, "")])
-
-    def ask(folder):
-        asked.append(folder)
-        return next(answers)
-
-    monkeypatch.setattr(pipeline, "ask_status", ask)
-    cache = StatusCache(project, lambda: bool(busy))
-    assert cache.look().checking
-    wait_until(lambda: not cache.look().checking)
-    assert cache.look().stages == {}
-    assert len(asked) == 1
-    (project / "params.yaml").write_text("epochs: 2\n")
-    wait_until(lambda: cache.look().error == "locked")
-    assert cache.look().stages == {}, "the last answer is still shown"
-    cache.look(again=True)
-    wait_until(lambda: cache.look().stages == {"fetch": []})
-    assert cache.look().error == ""
-    assert len(asked) == 3
-    busy.append(True)  # DVC is running a stage and will want its lock
-    (project / "src/lipsync").mkdir(parents=True)
-    (project / "src/lipsync/a.py").write_text("new code")
-    assert not cache.look(again=True).checking
-    busy.clear()
-    assert cache.look().checking
-    wait_until(lambda: not cache.look().checking)
-    assert len(asked) == 4
-
-
-def test_what_dvc_says_is_parsed_or_told_in_a_line(project, monkeypatch):
-    for stdout, stderr, code, expected in (
-        ('{"a": ["changed command"]}', "", 0, ({"a": ["changed command"]}, "")),
-        ("", "hm\nERROR: Unable to lock.\nsee docs", 255, (None, "Unable to lock.")),
-        ("", "No module named dvc", 1, (None, "No module named dvc")),
-        ("", "", 3, (None, "exit code 3")),
-    ):  # fmt: skip
-        script = f"import sys; print({stdout!r}); sys.stderr.write({stderr!r}); sys.exit({code})"
-        monkeypatch.setattr(pipeline, "dvc", lambda *words, s=script: [sys.executable, "-c", s])
-        assert ask_status(project) == expected
-    monkeypatch.setattr(pipeline, "dvc", lambda *words: [sys.executable, "-c", "print('no JSON')"])
-    assert ask_status(project)[1].startswith("no answer")
-
-
 def test_the_password_stays_in_the_page(monkeypatch):
     monkeypatch.setenv("LIPSYNC_PASSWORD", "correct horse")
     environment = pipeline.environment()
@@ -244,6 +192,103 @@ def test_a_run_is_started_watched_and_stopped_with_one_signal_to_its_group(proje
         if run.alive:
             os.killpg(run.process.pid, signal.SIGKILL)
             run.process.wait()
+
+
+def at_once(what, times=2):
+    """Call it from several threads; what each got, errors of people's kind as their text."""
+    together, got = threading.Barrier(times), []
+
+    def click():
+        together.wait()
+        try:
+            got.append(what())
+        except LipsyncError as error:
+            got.append(str(error))
+
+    clicks = [threading.Thread(target=click) for _ in range(times)]
+    for thread in clicks:
+        thread.start()
+    for thread in clicks:
+        thread.join()
+    return got
+
+
+def test_two_clicks_start_one_run(project, monkeypatch):
+    commands = []
+
+    def slow(folder):
+        time.sleep(0.1)  # between seeing that nothing runs and starting
+        return pipeline.read_stages(folder)
+
+    def echo(*words):
+        commands.append(words)
+        return ["sleep", "60"]
+
+    monkeypatch.setattr(runs, "read_stages", slow)
+    monkeypatch.setattr(runs, "dvc", echo)
+    own = Runs(project)
+    try:
+        got = at_once(lambda: own.start("alice", "generator"), 4)
+        assert len(commands) == got.count(None) == 1
+        assert got.count("alice is being trained; stop that, or wait for it") == 3
+    finally:
+        os.killpg(own.current.process.pid, signal.SIGKILL)
+        own.current.process.wait()
+
+
+def test_two_clicks_send_one_signal_to_a_training_of_a_terminal(project, monkeypatch):
+    sent = []
+
+    class Training:
+        pid = 7
+
+        def cmdline(self):
+            time.sleep(0.1)  # between seeing that no signal was sent and sending one
+            return ["python", "stages/train_generator.py", "alice"]
+
+        def send_signal(self, number):
+            sent.append(number)
+
+    training(psutil.Process(), project)
+    monkeypatch.setattr(runs, "training_process", lambda telemetry: Training())
+    own = Runs(project)
+    got = at_once(lambda: own.stop("alice"))
+    assert ["stops after this batch" in line for line in got] == [True, True]
+    assert sent == [signal.SIGINT]
+
+
+def test_two_clicks_send_one_signal_to_the_pages_own_run(project, monkeypatch):
+    sent = []
+
+    class SlowRun(Run):
+        """Takes a while to note that somebody asked."""
+
+        def __setattr__(self, name, value):
+            if name == "stopped" and value:
+                time.sleep(0.1)
+            super().__setattr__(name, value)
+
+    with subprocess.Popen(["sleep", "60"]) as process:
+        monkeypatch.setattr(runs.os, "killpg", lambda *words: sent.append(words))
+        own = Runs(project, current=SlowRun("alice", "generator", process, project / "log", 0.0))
+        at_once(lambda: own.stop("alice"))
+        process.kill()
+    assert sent == [(process.pid, signal.SIGINT)]
+
+
+def test_stopping_what_has_just_ended_is_no_error(project, monkeypatch):
+    """It ends between the look at it and the signal."""
+
+    def gone(pid, number):
+        process.kill()
+        process.wait()
+        raise ProcessLookupError
+
+    with subprocess.Popen(["sleep", "60"]) as process:
+        monkeypatch.setattr(runs.os, "killpg", gone)
+        own = Runs(project, current=Run("alice", "generator", process, project / "log", 0.0))
+        assert own.stop("alice") == "alice: it has ended meanwhile"
+    assert own.current.outcome().startswith("failed"), "nobody stopped it"
 
 
 def test_what_is_run_is_the_generator_or_every_stage(project, monkeypatch):

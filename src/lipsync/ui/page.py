@@ -7,9 +7,9 @@ import gradio as gr
 
 from lipsync.ui.jobs import RenderQueue
 from lipsync.ui.library import Library
-from lipsync.ui.pipeline import StatusCache
 from lipsync.ui.runs import Runs
 from lipsync.ui.settings import Settings
+from lipsync.ui.status import StatusCache
 from lipsync.ui.tabs import gallery_tab, pipeline_tab, speak_tab
 from lipsync.ui.workspace import Workspace
 

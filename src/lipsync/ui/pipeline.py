@@ -1,13 +1,9 @@
-"""Which stages of a person are fresh or stale, and why: dvc.yaml, and what `dvc status` says."""
+"""Which stages of a person are fresh or stale, and why: dvc.yaml, and what DVC says of itself."""
 
 import json
 import os
-import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,9 +12,6 @@ import yaml
 
 from lipsync.errors import LipsyncError
 
-WATCHED = ("dvc.yaml", "dvc.lock", "params.yaml", "src/lipsync", "stages")  # what status depends on
-PATIENCE = 600.0  # seconds that `dvc status` may take
-RETRY = 20.0  # seconds after which a status that failed is asked for again
 _WORDS = {
     "modified": "changed",
     "new": "new",
@@ -155,88 +148,3 @@ def stages_at_work(
         for stage in stages
         if any(project / out.replace("${key}", person) in writing for out in stage.outs)
     }
-
-
-@dataclass
-class Status:
-    """What was last heard of `dvc status`: None before the first time; an error in one line."""
-
-    stages: dict[str, Any] | None = None
-    checked: float = 0.0  # unix seconds
-    checking: bool = False
-    error: str = ""
-
-
-@dataclass
-class StatusCache:
-    """`dvc status` in a process of its own, asked again when params, lock or code have changed.
-
-    Never while a stage runs: DVC needs its lock to record the stage, and gives up after 3 seconds.
-    """
-
-    project: Path
-    busy: Callable[[], bool]
-    _status: Status = field(default_factory=Status)
-    _signature: object = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def look(self, again: bool = False) -> Status:
-        """What is known now, at once; a check is begun in a thread where it is due, or wanted."""
-        with self._lock:
-            signature = self._now()
-            failed = self._status.error and time.time() - self._status.checked > RETRY
-            due = again or failed or signature != self._signature
-            if self.busy():
-                self._signature = None  # a run may change what no watched file tells
-            elif due and not self._status.checking:
-                self._signature = signature
-                self._status.checking = True
-                threading.Thread(target=self._check, name="dvc status", daemon=True).start()
-            return Status(**vars(self._status))
-
-    def _check(self) -> None:
-        stages, error = ask_status(self.project)
-        with self._lock:
-            if stages is not None:
-                self._status.stages = stages
-            self._status.error = error
-            self._status.checked = time.time()
-            self._status.checking = False
-
-    def _now(self) -> object:
-        """Sizes and times of the files that a status depends on."""
-        files = []
-        for name in WATCHED:
-            top = self.project / name
-            files += [top] if top.is_file() else sorted(top.rglob("*.py"))
-        return [(file, s.st_mtime_ns, s.st_size) for file in files if (s := _stat(file))]
-
-
-def _stat(file: Path) -> os.stat_result | None:
-    try:
-        return file.stat()
-    except OSError:
-        return None  # gone meanwhile
-
-
-def ask_status(project: Path) -> tuple[dict[str, Any] | None, str]:
-    """(what `dvc status --json` prints, "") or (None, one line on why not); takes seconds."""
-    try:
-        result = subprocess.run(
-            dvc("status", "--json"),
-            cwd=project,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
-        if result.returncode == 0:
-            return dict(json.loads(result.stdout)), ""
-        lines = [line for line in result.stderr.splitlines() if line.strip()]
-        said = next((line for line in lines if line.startswith("ERROR")), "".join(lines[-1:]))
-        return None, said.removeprefix("ERROR: ") or f"exit code {result.returncode}"
-    except subprocess.TimeoutExpired:
-        return None, f"no answer within {PATIENCE:.0f} seconds"
-    except (OSError, ValueError) as error:
-        return None, f"no answer: {error}"

@@ -9,8 +9,9 @@ import psutil
 from lipsync.telemetry import Telemetry, training_process
 from lipsync.ui.charts import curve
 from lipsync.ui.history import finished_losses
-from lipsync.ui.pipeline import Stage, StageState, Status, stage_states, stages_at_work, writers
+from lipsync.ui.pipeline import Stage, StageState, stage_states, stages_at_work, writers
 from lipsync.ui.runs import TRAININGS, Run, Runs, trainings
+from lipsync.ui.status import Status
 from lipsync.ui.words import ago, bar, duration, error_line, note_line
 
 SHOWN_REASONS = 4

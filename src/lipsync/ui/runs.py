@@ -8,7 +8,10 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -69,11 +72,17 @@ def reason(text: str) -> str:
 
 @dataclass
 class Runs:
-    """Of one page; at most one at a time."""
+    """Of one page; at most one at a time, whoever clicks at once.
+
+    Attributes:
+        quiet: a run is started inside it, with no `dvc status` of the page beside
+    """
 
     project: Path
+    quiet: Callable[[], AbstractContextManager[None]] = nullcontext
     current: Run | None = None
     _signalled: set[tuple[int, float]] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self, person: str, what: What) -> None:
         """`dvc repro` of a person's generator, or of all the stages.
@@ -81,6 +90,10 @@ class Runs:
         Raises LipsyncError if a run of this page or another DVC is at work here, or there is no
         pipeline.
         """
+        with self._lock:
+            self._start(person, what)
+
+    def _start(self, person: str, what: What) -> None:
         if self.current is not None and self.current.alive:
             raise LipsyncError(f"{self.current.person} is being trained; stop that, or wait for it")
         for pid, command in writers(self.project).values():
@@ -95,7 +108,7 @@ class Runs:
         log = scratch_root(self.project) / "page" / f"{person}.log"
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
-            with log.open("wb") as output:
+            with log.open("wb") as output, self.quiet():
                 process = subprocess.Popen(
                     dvc("repro", *(f"{name}@{person}" for name in wanted)),
                     cwd=self.project,
@@ -105,20 +118,28 @@ class Runs:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
+                self.current = Run(person, what, process, log, time.time())
         except OSError as error:
             raise LipsyncError(f"{log}: {error.strerror}; the training was not started") from None
-        self.current = Run(person, what, process, log, time.time())
 
     def stop(self, person: str) -> str:
         """Stop what is run for a person; one line on what was done.
 
         Raises LipsyncError if nothing runs, or it is not this user's to stop.
         """
+        with self._lock:
+            return self._stop(person)
+
+    def _stop(self, person: str) -> str:
         run = self.current
         if run is not None and run.alive and run.person == person:
             if not run.stopped:
                 run.stopped = True
-                os.killpg(run.process.pid, signal.SIGINT)
+                try:
+                    os.killpg(run.process.pid, signal.SIGINT)
+                except ProcessLookupError:
+                    run.stopped = False  # it came to its own end
+                    return f"{person}: it has ended meanwhile"
             return "stopping after this batch; the checkpoint is written first"
         for telemetry in trainings(self.project, person):
             process = training_process(telemetry)

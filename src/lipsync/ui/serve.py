@@ -15,9 +15,10 @@ from lipsync.ui.guard import Guard
 from lipsync.ui.jobs import RenderQueue
 from lipsync.ui.library import Library
 from lipsync.ui.models import LoadedAvatars
-from lipsync.ui.pipeline import StatusCache, writers
+from lipsync.ui.pipeline import writers
 from lipsync.ui.runs import Runs
 from lipsync.ui.settings import Settings
+from lipsync.ui.status import StatusCache
 from lipsync.ui.workspace import Workspace
 
 OWN_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -42,8 +43,9 @@ def serve(settings: Settings) -> None:
             ) from None
         _claim(settings)
         queue = stack.enter_context(RenderQueue(workspace.jobs, workspace.results, LoadedAvatars()))
-        runs = Runs(settings.project)
         status = StatusCache(settings.project, lambda: _working(runs, settings))
+        stack.callback(status.close)
+        runs = Runs(settings.project, status.paused)
         parts = page.Parts(settings, workspace, Library(settings), queue, runs, status)
         blocks = page.build(parts)
         ended = threading.Event()
