@@ -68,33 +68,39 @@ def render(
         typer.Option(help="folder with talk/ and silence/; by default found in the film"),
     ] = None,
     min_silence: Annotated[
-        float, typer.Option(help="seconds; shorter pauses belong to the speech; core_clips")
+        float, typer.Option(help="seconds, 0.2-60; shorter pauses belong to the speech; core_clips")
     ] = 0.8,
-    crossfade: Annotated[float, typer.Option(help="seconds between clips; core_clips")] = 0.2,
+    crossfade: Annotated[float, typer.Option(help="seconds between clips, 0-2; core_clips")] = 0.2,
     voice: Annotated[
         str, typer.Option(help="what finds the pauses: energy, or silero (extra silero)")
     ] = "energy",
     preset: Annotated[str, typer.Option(help="of x264: ultrafast ... veryslow")] = "slow",
     crf: Annotated[float, typer.Option(help="of x264, 0-51; lower is better and larger")] = 18,
     mark: Annotated[
-        str, typer.Option(help='text that is shown in a corner, like "AI generated"')
+        str, typer.Option(help='text of up to 60 characters in a corner, like "AI generated"')
     ] = "",
-    seed: Annotated[int, typer.Option(help="of the choice among equal clips")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="of the choice among equal clips")] = 0,
     provider: Annotated[
         str, typer.Option(help="of ONNX Runtime: cpu, cuda (onnxruntime-gpu) or coreml (a Mac)")
     ] = "cpu",
-    threads: Annotated[int, typer.Option(help="of the model; 0 is one for each core")] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="of the model; 0 is one for each core")] = 0,
 ) -> None:
-    """Let an avatar say one or many sounds. The video lasts as long as the sound, to the picture.
+    """Let an avatar say one or many sounds. The video lasts as long as the sound, to the picture;
+    its sound is mono.
 
     Every video says in its metadata that it is synthetic. docs/rendering.md has all of it.
     """
     with errors_for_people("lipsync render"):
+        import signal
+
+        from lipsync.progress import progress
         from lipsync.rendering.avatar import find_avatar, load_avatar
         from lipsync.rendering.jobs import collect_jobs, run_jobs, table
         from lipsync.rendering.options import make_options
         from lipsync.rendering.render import Renderer
 
+        # So that whoever ends it finds no half video and no temporary folder.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         options = make_options(
             mode=mode,
             start_frame=start_frame,
@@ -113,13 +119,18 @@ def render(
         outcomes = []
         loaded = load_avatar(find_avatar(avatar), threads, provider)
         with Renderer(loaded, options) as renderer:
+            rest = run_jobs(renderer, jobs)
             try:
-                for outcome in run_jobs(renderer, jobs):
+                for outcome in progress(rest, total=len(jobs), desc="all") if jobs[1:] else rest:
                     outcomes.append(outcome)
                     if outcome.problem and len(jobs) > 1:
                         typer.echo(f"lipsync render: {outcome.problem}", err=True)
+            except KeyboardInterrupt:
+                made = sum(outcome.done is not None for outcome in outcomes)
+                typer.echo(f"lipsync render: stopped; {made} of {len(jobs)} are done", err=True)
+                raise SystemExit(130) from None
             finally:
-                if len(jobs) > 1:
+                if len(jobs) > 1 and outcomes:
                     typer.echo(table(outcomes))
         failed = [outcome.problem for outcome in outcomes if outcome.problem]
         if failed:

@@ -37,7 +37,8 @@ def test_files_folders_lists_and_manifests_say_what_to_render(sounds: Path, tmp_
     ]
     names = [job.output.name for job in collect_jobs([sounds], out)]
     assert names == ["a.mp4", "b.mp4", "c.mp4"]
-    (sounds / "list.txt").write_text("# the first\na.wav\n\nc.wav  # and the last\n")
+    text = "# the first\na.wav\n\nc.wav  # and the last\n"
+    (sounds / "list.txt").write_text(text, encoding="utf-8-sig")  # as Windows does
     assert collect_jobs([sounds / "list.txt"], out) == [
         Job(sounds / "a.wav", out / "a.mp4"),
         Job(sounds / "c.wav", out / "c.mp4"),
@@ -76,6 +77,41 @@ def test_many_sounds_do_not_fit_into_one_file(sounds: Path, tmp_path: Path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(LipsyncError, match="no sound"):
         collect_jobs([tmp_path / "empty"], tmp_path)
+
+
+def test_a_relative_manifest_says_where_its_videos_go(sounds: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (sounds / "jobs.json").write_text('{"videos": [{"audio": "a.wav", "out": "mine/a.mp4"}]}')
+    wanted = [Job(Path("sounds/a.wav"), Path("sounds/mine/a.mp4"))]
+    assert collect_jobs([Path("sounds/jobs.json")], Path("videos")) == wanted
+    assert collect_jobs([Path("sounds/jobs.json")], Path("one.mp4")) == wanted
+
+
+def test_a_sound_is_not_written_over(sounds: Path, tmp_path: Path, monkeypatch):
+    (sounds / "film.mp4").write_bytes(b"a video with sound")
+    monkeypatch.chdir(sounds)
+    with pytest.raises(LipsyncError, match=r"film\.mp4: is one of the sounds"):
+        collect_jobs([Path("film.mp4")], Path("."))
+    (sounds / "track #1.wav").write_bytes(b"")
+    (sounds / "list.txt").write_text("track#1.wav\n")
+    assert collect_jobs([sounds / "list.txt"], tmp_path)[0].audio.name == "track#1.wav"
+
+
+def test_a_defect_in_one_item_does_not_stop_the_others(avatar, sounds: Path, tmp_path, monkeypatch):
+    from lipsync.rendering import render as module
+
+    opened = module.open_sound
+
+    def broken(path):
+        if Path(path).name == "b.wav":
+            raise ValueError("something nobody thought of")
+        return opened(path)
+
+    monkeypatch.setattr(module, "open_sound", broken)
+    with Renderer(avatar, RenderOptions(preset="ultrafast")) as renderer:
+        outcomes = list(run_jobs(renderer, collect_jobs([sounds], tmp_path)))
+    assert [bool(outcome.done) for outcome in outcomes] == [True, False, True]
+    assert "b.wav: something nobody thought of" in outcomes[1].problem
 
 
 def test_a_failing_item_does_not_stop_the_others(avatar, sounds: Path, tmp_path: Path):

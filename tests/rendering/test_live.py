@@ -1,5 +1,6 @@
 """Chunks in, pictures out: the same as from a file, and soon."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,12 +62,15 @@ def test_latency_is_that_of_the_rows_it_looks_ahead_to(avatar: Avatar):
         assert live.latency == pytest.approx((FUTURE + 0.5) / FPS + 0.0125 - 0.005, abs=1e-4)
 
 
-def test_the_default_generator_looks_less_than_200_ms_ahead():
+def test_the_default_generator_looks_less_than_200_ms_ahead(avatar: Avatar, root: Path):
     from lipsync.generator.params import GeneratorParams
     from lipsync.params import load_params
 
-    future = load_params(Path("params.yaml")).for_person("sample")[GeneratorParams].future
+    future = load_params(root / "params.yaml").for_person("sample")[GeneratorParams].future
     assert (future + 0.5) / 25 + 0.0125 - 0.005 <= 0.2
+    info = avatar.info.model_copy(update={"future": future})
+    with LiveAvatar(replace(avatar, info=info)) as live:
+        assert live.latency == pytest.approx(0.1875, abs=1e-4)
 
 
 def test_start_and_no_way_back_are_kept_up_for_ever(avatar, sound):
@@ -83,10 +87,21 @@ def test_start_and_no_way_back_are_kept_up_for_ever(avatar, sound):
 
 def test_a_mark_is_on_live_pictures_too(avatar, sound):
     with LiveAvatar(avatar, RenderOptions(mark="AI")) as live:
-        marked = next(live.feed(sound))
+        marked = live.feed(sound)[0]
     with LiveAvatar(avatar) as live:
-        plain = next(live.feed(sound))
+        plain = live.feed(sound)[0]
     assert (marked[-20:, :20] != plain[-20:, :20]).any()
+
+
+def test_what_is_no_sound_and_what_comes_after_the_end_is_refused(avatar, sound):
+    with LiveAvatar(avatar) as live:
+        with pytest.raises(ValueError, match="not int16"):
+            live.feed((sound * 32767).astype(np.int16))
+        given = len(live.feed(sound)) + len(live.finish())
+        assert given == 83
+        assert live.finish() == []
+        with pytest.raises(ValueError, match="finished"):
+            live.feed(sound)
 
 
 def test_clips_want_to_know_the_pauses_to_come(avatar: Avatar):

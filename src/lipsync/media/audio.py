@@ -6,6 +6,7 @@ slides against the picture. What encoders add before the first sample, and in an
 one (AAC priming and padding), is cut.
 """
 
+import logging
 import wave
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -17,6 +18,8 @@ import numpy as np
 from lipsync.files import atomic_path
 from lipsync.media.clock import round_half_up
 from lipsync.media.container import audio_stream, decode, open_input
+
+log = logging.getLogger(__name__)
 
 SAMPLE_RATE = 16_000  # Hz, of audio.wav and of all speech encoders
 MAX_SLIP = Fraction(1, 50)  # s that timestamps may stray from the sample count: jitter, no gap
@@ -43,18 +46,20 @@ def audio_blocks(
     with open_input(path) as container:
         stream = audio_stream(container, path)
         resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)
-        for samples in _on_the_clock(_decode(container, stream), stream.rate, start):
+        source = stream.rate  # as it begins; it may change
+        for samples in _on_the_clock(_decode(container, stream, source), source, start):
             frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
-            frame.sample_rate = stream.rate
+            frame.sample_rate = source
             yield from (out.to_ndarray()[0] for out in resampler.resample(frame))
         yield from (out.to_ndarray()[0] for out in resampler.resample(None))
 
 
 def _decode(
-    container: av.container.InputContainer, stream: av.AudioStream
+    container: av.container.InputContainer, stream: av.AudioStream, rate: int
 ) -> Iterator[tuple[Fraction | None, np.ndarray]]:
-    """Decoded blocks: start in seconds (None where the file does not say), (n,) float32."""
-    planar = av.AudioResampler(format="fltp")
+    """Decoded blocks at ``rate``: start in seconds (None where unknown), (n,) float32."""
+    planar, setup = None, None
+    damaged = False
     end = None  # seconds; other containers only guess
     if "mp4" in container.format.name and stream.duration and stream.time_base:
         end = ((stream.start_time or 0) + stream.duration) * stream.time_base + MP4_TICK
@@ -62,11 +67,19 @@ def _decode(
         time = None
         if frame.pts is not None and frame.time_base is not None:
             time = frame.pts * frame.time_base
+        if planar is None or setup != (frame.format.name, frame.layout.name, frame.sample_rate):
+            # A stream may change in the middle; one rate is kept.
+            planar = av.AudioResampler(format="fltp", layout=frame.layout, rate=rate)
+            setup = (frame.format.name, frame.layout.name, frame.sample_rate)
         for plane in planar.resample(frame):
             samples = plane.to_ndarray().mean(axis=0, dtype=np.float32)  # (C, n) -> (n,)
+            if not np.isfinite(samples).all():
+                damaged, samples = True, np.nan_to_num(samples, nan=0, posinf=0, neginf=0)
             if end is not None and time is not None:
-                samples = samples[: max(0, round_half_up((end - time) * stream.rate))]
+                samples = samples[: max(0, round_half_up((end - time) * rate))]
             yield time, samples
+    if damaged:
+        log.warning("%s: some samples are no numbers; they are taken as silence", container.name)
 
 
 def _on_the_clock(

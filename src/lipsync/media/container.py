@@ -27,7 +27,7 @@ def open_input(path: str | Path) -> Iterator[av.container.InputContainer]:
     if not path.is_file():
         raise LipsyncError(f"{path}: not a file; give the path of a video or sound file")
     try:
-        container = av.open(path)
+        container = av.open(path.absolute())  # else "a:b.wav" is taken for a URL
     except FFmpegError as error:
         raise LipsyncError(
             f"{path}: not readable as video or sound ({error.strerror}); "

@@ -144,6 +144,7 @@ class FrameReader:
         return dropwhile(lambda frame: (frame.pts or 0) < time, frames)
 
     def close(self) -> None:
+        self._decoder = iter(())
         self._groups.clear()
         self._stack.close()
 

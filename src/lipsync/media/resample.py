@@ -49,15 +49,26 @@ Picture = TypeVar("Picture")
 Shown = tuple[Fraction, Fraction, Picture]  # seconds from, seconds to, what is shown
 
 
-def extract(source: str | Path, frames: Path, audio: Path, *, fps: float, crf: float) -> int:
+def extract(
+    source: str | Path,
+    frames: Path,
+    audio: Path | None,
+    *,
+    fps: float,
+    crf: float,
+    least: float = MIN_SECONDS,
+) -> int:
     """Write ``frames`` (mp4) and ``audio`` (16 kHz wav) from ``source``; returns the frame count.
 
-    Raises LipsyncError if the source is missing, unreadable, shorter than MIN_SECONDS, or has no
-    video or no audio track; neither file is written then.
+    Without ``audio`` the source needs no sound.
+
+    Raises LipsyncError if the source is missing, unreadable, shorter than ``least`` seconds, or has
+    no video or no audio track; neither file is written then.
     """
     info = probe(source)
     with open_input(source) as container:
-        audio_stream(container, source)  # refuse before the work
+        if audio is not None:
+            audio_stream(container, source)  # refuse before the work
         shown = _shown(container, video_stream(container, source))
         begin, end, first = next(shown)
         convert = Upright(first)
@@ -76,13 +87,14 @@ def extract(source: str | Path, frames: Path, audio: Path, *, fps: float, crf: f
             for picture in progress(ticks, total=expected, desc="extract frames"):
                 writer.write_frame(convert(picture))
             seconds = writer.frames / exact_fps(fps)
-            if seconds < MIN_SECONDS:
+            if seconds < least:
                 raise LipsyncError(
                     f"{source}: {float(seconds):.1f} s is too short; "
-                    f"give at least {MIN_SECONDS} s, better 3-5 minutes"
+                    f"give at least {least:g} s, better 3-5 minutes"
                 )
-            samples = sample_count(writer.frames, fps, SAMPLE_RATE)
-            write_wav(audio, exactly(audio_blocks(source, SAMPLE_RATE, start=begin), samples))
+            if audio is not None:
+                samples = sample_count(writer.frames, fps, SAMPLE_RATE)
+                write_wav(audio, exactly(audio_blocks(source, SAMPLE_RATE, start=begin), samples))
     return writer.frames
 
 

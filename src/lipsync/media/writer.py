@@ -73,7 +73,7 @@ class VideoWriter:
             temporary = stack.enter_context(atomic_path(self._path))
             stack.push(partial(_append_xmp, temporary, self._xmp))
             self._container = stack.enter_context(
-                av.open(temporary, "w", format="mp4", options={"movflags": "+faststart"})
+                av.open(temporary.absolute(), "w", format="mp4", options={"movflags": "+faststart"})
             )
             self._container.metadata.update(self._metadata)
             self._video = self._add_video()

@@ -1,4 +1,4 @@
 """An avatar says what it is given: frame plan, model, compositing, video.
 
-Runs on a laptop without the training environment: nothing here imports torch, dvc or litert.
+Runs on a laptop without the training environment: nothing here imports torch or dvc.
 """

@@ -12,16 +12,17 @@ import numpy as np
 from lipsync.errors import LipsyncError
 from lipsync.media.audio import audio_blocks
 from lipsync.media.clock import exact_fps
+from lipsync.media.video import probe
 from lipsync.rendering.avatar import Avatar
 from lipsync.rendering.film import Film, film_from_video
 from lipsync.rendering.plan import Clip, clips_of_film
+from lipsync.rendering.sound import VIDEOS
 from lipsync.speech.voice import find_voice
 
 log = logging.getLogger(__name__)
 
 LEAST = 0.5  # seconds; a shorter stretch is no clip
 GAP = 0.4  # seconds of silence that part two clips of the film
-VIDEOS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"}
 
 Clips = dict[bool, list[Clip]]
 
@@ -64,6 +65,7 @@ def folder_clips(folder: Path, scratch: Path, avatar: Avatar) -> tuple[list[Film
     """
     films: list[Film] = []
     clips: Clips = {True: [], False: []}
+    found: dict[bool, list[Path]] = {}
     for name, spoken in (("talk", True), ("silence", False)):
         if not (folder / name).is_dir():
             raise LipsyncError(
@@ -73,14 +75,20 @@ def folder_clips(folder: Path, scratch: Path, avatar: Avatar) -> tuple[list[Film
         videos = sorted(p for p in (folder / name).iterdir() if p.suffix.lower() in VIDEOS)
         if not videos:
             raise LipsyncError(f"{folder / name}: holds no video; legal are {sorted(VIDEOS)}")
+        found[spoken] = videos
+    wanted = (avatar.info.width, avatar.info.height)
+    for videos in found.values():
         for video in videos:
-            place = scratch / name
-            film = film_from_video(video, place, avatar.folder, avatar.info.fps, face=spoken)
-            if (film.width, film.height) != (avatar.info.width, avatar.info.height):
+            info = probe(video)
+            if (info.width // 2 * 2, info.height // 2 * 2) != wanted:
                 raise LipsyncError(
-                    f"{video}: {film.width}x{film.height} pixels, but the avatar's film has "
-                    f"{avatar.info.width}x{avatar.info.height}; scale it"
+                    f"{video}: {info.width}x{info.height} pixels, but the avatar's film has "
+                    f"{wanted[0]}x{wanted[1]}; scale it"
                 )
+    for spoken, videos in found.items():
+        for video in videos:
+            place = scratch / str(len(films))
+            film = film_from_video(video, place, avatar.folder, avatar.info.fps, face=spoken)
             clips[spoken].append(Clip(len(films), 0, len(film)))
             films.append(film)
     return films, clips

@@ -34,24 +34,34 @@ class Film:
     valid: np.ndarray
     width: int
     height: int
+    sound: Path | None = None  # of a film from outside, 16 kHz, where it was asked for
 
     def __len__(self) -> int:
         return len(self.boxes)
 
 
 def film_from_video(
-    video: Path, folder: Path, models: Path, fps: float, *, face: bool = True
+    video: Path,
+    folder: Path,
+    models: Path,
+    fps: float,
+    *,
+    face: bool = True,
+    sound: bool = False,
 ) -> Film:
     """Bring a video to ``fps`` and follow its face; the film is written into ``folder``.
 
     Args:
+        folder: of this film alone
         models: folder of the face models
         face: whether a video without any face is refused
+        sound: whether its sound is wanted too
 
-    Raises LipsyncError if the video is missing, unreadable, too short, silent or shows no face.
+    Raises LipsyncError if the video is missing, unreadable, shows no face, or has no sound where
+    that is wanted.
     """
-    path = folder / f"{video.stem}.mp4"
-    extract(video, path, folder / f"{video.stem}.wav", fps=fps, crf=CRF)
+    path, wav = folder / "film.mp4", folder / "sound.wav" if sound else None
+    extract(video, path, wav, fps=fps, crf=CRF, least=0)
     info = probe(path)
     pictures = progress(read_frames(path), total=info.frames, desc=f"faces of {video.name}")
     found = FaceTracker(models, LandmarksParams()).track(pictures)
@@ -68,4 +78,4 @@ def film_from_video(
             video,
             100 * (1 - found.valid.mean()),
         )
-    return Film(path, boxes, found.valid, info.width, info.height)
+    return Film(path, boxes, found.valid, info.width, info.height, wav)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,13 +10,12 @@ from pathlib import Path
 
 import pydantic
 
-from lipsync.errors import LipsyncError
+from lipsync.errors import LipsyncError, first_line
 from lipsync.rendering.render import Rendered, Renderer
+from lipsync.rendering.sound import SOUNDS, VIDEOS
 
 log = logging.getLogger(__name__)
 
-SOUNDS = {".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".wma", ".aif", ".aiff"}
-VIDEOS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"}
 LIST, MANIFEST = ".txt", ".json"
 
 
@@ -57,28 +57,34 @@ def collect_jobs(sources: Sequence[Path], output: Path) -> list[Job]:
         sources: each a sound or video file; a folder, of which all such files are taken; a list
             (.txt: a path a line, # for comments); or a manifest (.json: {"videos": [{"audio": ...,
             "out": ...}]}, ``out`` may be left out). Paths in a list or manifest are relative to it.
-        output: a name.mp4 for a single file, else a folder, which gets <name of the sound>.mp4
+        output: a name.mp4 for a single file, else a folder, which gets <name of the sound>.mp4;
+            not for those that a manifest names an ``out`` of
 
-    Raises LipsyncError if there is nothing to render, a source cannot be read, or two videos would
-    have the same name.
+    Raises LipsyncError if there is nothing to render, a source cannot be read, two videos would
+    have the same name, or one would be written over a sound.
     """
     entries = [entry for source in sources for entry in _entries(source)]
     if not entries:
         raise LipsyncError(f"{', '.join(map(str, sources))}: no sound in there")
-    single = len(entries) == 1 and output.suffix.lower() == ".mp4"
-    if output.suffix.lower() == ".mp4" and not single:
-        raise LipsyncError(f"{output}: is one file for {len(entries)} sounds; give a folder")
+    unnamed = sum(out is None for _, out in entries)
+    one_file = output.suffix.lower() == ".mp4" and not output.is_dir()
+    if one_file and unnamed > 1:
+        raise LipsyncError(f"{output}: is one file for {unnamed} sounds; give a folder")
     jobs = []
     for audio, out in entries:
-        name = out or Path(f"{audio.stem}.mp4")
-        if name.suffix.lower() != ".mp4":
-            raise LipsyncError(f"{name}: videos are written as .mp4; name it so")
-        jobs.append(Job(audio, output if single and out is None else output / name))
+        target = out or (output if one_file else output / f"{audio.stem}.mp4")
+        if target.suffix.lower() != ".mp4":
+            raise LipsyncError(f"{target}: videos are written as .mp4; name it so")
+        jobs.append(Job(audio, target))
     taken: dict[Path, Path] = {}
     for job in jobs:
         other = taken.setdefault(job.output.resolve(), job.audio)
         if other != job.audio:
             raise LipsyncError(f"{job.output}: would be written for {other} and {job.audio}")
+    read = {job.audio.resolve() for job in jobs}
+    for job in jobs:
+        if job.output.resolve() in read:
+            raise LipsyncError(f"{job.output}: is one of the sounds; give another --out")
     return list(dict.fromkeys(jobs))
 
 
@@ -90,7 +96,7 @@ def _entries(source: Path) -> Iterator[tuple[Path, Path | None]]:
                 yield path, None
     elif source.suffix.lower() == LIST:
         for line in _text(source).splitlines():
-            if name := line.split("#")[0].strip():
+            if name := re.sub(r"(^|\s)#.*", "", line).strip():
                 yield source.parent / name, None
     elif source.suffix.lower() == MANIFEST:
         try:
@@ -108,7 +114,7 @@ def _entries(source: Path) -> Iterator[tuple[Path, Path | None]]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise LipsyncError(f"{path}: cannot be read: {error}") from None
 
@@ -122,6 +128,9 @@ def run_jobs(renderer: Renderer, jobs: Iterable[Job]) -> Iterator[Outcome]:
             done = renderer.render(job.audio, job.output)
         except LipsyncError as error:
             problem = str(error)
+        except Exception as error:
+            log.exception("%s: a defect of ours, or a file that libav makes nothing of", job.audio)
+            problem = f"{job.audio}: {first_line(error)}"
         yield Outcome(job, done, problem, time.monotonic() - begin)
 
 

@@ -8,14 +8,14 @@
         for picture in live.finish():
             show(picture)
 
-Picture for picture these are the ones that the same sound in a file is rendered to. A picture comes
-as soon as the sound that it hears is there: that of the frames after it (``generator.future``) and
-half a window of the encoder.
+Picture for picture these are the ones that the same sound in a file is rendered to, before they are
+compressed. A picture comes as soon as the sound that it hears is there, that of the frames after
+it (``generator.future``) and half a window of the encoder, and it is painted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack
-from itertools import cycle, repeat
+from itertools import chain, cycle, repeat
 
 import numpy as np
 
@@ -23,14 +23,16 @@ from lipsync.errors import LipsyncError
 from lipsync.media.audio import SAMPLE_RATE
 from lipsync.media.clock import frame_time
 from lipsync.media.planes import rgb_of
-from lipsync.media.video import FrameReader
 from lipsync.rendering.avatar import Avatar
+from lipsync.rendering.background import in_background
 from lipsync.rendering.mark import Mark
 from lipsync.rendering.options import RenderOptions
-from lipsync.rendering.pictures import make_picture
-from lipsync.rendering.plan import Layer, Shown, once, ping_pong
+from lipsync.rendering.pictures import Piece, Readers, cut_out, speak
+from lipsync.rendering.plan import Layer, once, ping_pong
 from lipsync.rendering.render import Renderer
 from lipsync.speech.windows import WindowStream
+
+AHEAD = 16  # frames that are decoded before they are wanted; a group of 25 takes 0.1 s
 
 
 class LiveAvatar:
@@ -51,7 +53,10 @@ class LiveAvatar:
 
     @property
     def latency(self) -> float:
-        """Seconds of sound beyond the middle of a picture that must be heard before it comes."""
+        """Seconds of sound beyond the middle of a picture that must be heard before it comes.
+
+        Painting it takes its own time on top, that of one picture.
+        """
         info, encoder = self._avatar.info, self._encoder
         first = encoder.segment * (1 + info.future)  # any segment that is not at the start
         heard = encoder.span(first, encoder.segment)[1] / SAMPLE_RATE
@@ -61,40 +66,50 @@ class LiveAvatar:
         with ExitStack() as stack:
             stack.enter_context(self._renderer)
             film, info = self._renderer.films[0], self._avatar.info
-            self._readers = [stack.enter_context(FrameReader(film.path))]
+            self._filmed = in_background(self._film(len(film)), AHEAD)
+            stack.callback(self._filmed.close)
             self._rows = self._encoder.open_stream()
             self._windows = WindowStream(self._encoder.silence, info.past, info.future)
-            self._frames = self._endless(len(film))
-            text = self.options.mark
+            text = self.options.mark.strip()
             self._mark = Mark(text, film.width, film.height) if text else None
+            self._over = False
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
-    def feed(self, samples: np.ndarray) -> Iterator[np.ndarray]:
-        """The next samples (n,) float32 -1..1 at 16 kHz -> pictures (H, W, 3) uint8 RGB.
+    def feed(self, samples: np.ndarray) -> list[np.ndarray]:
+        """The next samples (n,) float32 -1..1 at 16 kHz -> pictures (H, W, 3) uint8 RGB."""
+        if self._over:
+            raise ValueError("the sound was finished; open a new LiveAvatar")
+        if not np.issubdtype(samples.dtype, np.floating):
+            raise ValueError(f"samples are floats of -1..1, not {samples.dtype}")
+        rows = self._rows.push(samples.astype(np.float32, copy=False))
+        return [self._picture(window) for window in self._windows.push(rows)]
 
-        Iterate to the end before the next call: pictures are painted as they are asked for.
-        """
-        yield from map(self._picture, self._windows.push(self._rows.push(samples)))
-
-    def finish(self) -> Iterator[np.ndarray]:
+    def finish(self) -> list[np.ndarray]:
         """The pictures that are left; silence follows the last sample."""
-        yield from map(self._picture, self._windows.push(self._rows.finish()))
-        yield from map(self._picture, self._windows.finish())
+        if self._over:
+            return []
+        self._over = True
+        windows = [*self._windows.push(self._rows.finish()), *self._windows.finish()]
+        return [self._picture(window) for window in windows]
 
-    def _endless(self, length: int) -> Iterator[int]:
+    def _film(self, length: int) -> Generator[Piece, None, None]:
+        """The film's frames, to and fro for ever; decoded a group at a time, so ahead of need."""
         order = ping_pong if self.options.loop_back else once
         period = max(1, 2 * (length - 1))
-        frames = order(length, period + length, self.options.start_frame)
-        yield from frames[:length].tolist()
-        yield from cycle(frames[length:].tolist()) if self.options.loop_back else repeat(length - 1)
+        frames = order(length, period + length, self.options.start_frame).tolist()
+        rest = cycle(frames[length:]) if self.options.loop_back else repeat(length - 1)
+        with Readers(self._renderer.films) as readers:
+            for frame in chain(frames[:length], rest):
+                layer = Layer(0, frame, spoken=True)
+                yield cut_out(self._avatar, self._renderer.films, readers, layer)
 
     def _picture(self, window: np.ndarray) -> np.ndarray:
-        shown = Shown(Layer(0, next(self._frames), spoken=True))
-        planes = make_picture(self._avatar, self._renderer.films, self._readers, shown, window)
+        piece = next(self._filmed)
+        speak(self._avatar, self._renderer.films, piece, window)
         if self._mark is not None:
-            self._mark.draw(planes)
-        return rgb_of(planes)
+            self._mark.draw(piece.planes)
+        return rgb_of(piece.planes)

@@ -15,7 +15,7 @@ class Mark:
     """Draws the same text on every picture of a size.
 
     Args:
-        text: cv2's letters are ASCII; others show as question marks
+        text: in any letters that OpenCV can draw
         width, height: of the pictures, in pixels
     """
 

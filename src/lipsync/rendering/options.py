@@ -28,7 +28,7 @@ class RenderOptions(pydantic.BaseModel):
     preset: Preset = "slow"  # of x264
     crf: float = Field(18, ge=0, le=51)  # of x264; lower is better and larger
     mark: str = Field("", max_length=60)  # visible, in the lower left corner; "" for none
-    seed: int = 0  # of the choice among clips that fit equally well
+    seed: int = Field(0, ge=0)  # of the choice among clips that fit equally well
 
 
 def make_options(**values: Any) -> RenderOptions:

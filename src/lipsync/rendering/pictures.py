@@ -6,8 +6,8 @@ let go of the interpreter while they work. Pictures are planes (``media.planes``
 the square around the face is ever turned into RGB.
 """
 
+from collections import OrderedDict
 from collections.abc import Generator, Iterable
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 import cv2
@@ -59,33 +59,62 @@ def pictures(
     return in_background(_paste(films, painted), AHEAD)
 
 
-def make_picture(
-    avatar: Avatar,
-    films: list[Film],
-    readers: list[FrameReader],
-    shown: Shown,
-    window: np.ndarray,
-) -> np.ndarray:
-    """One picture of ``pictures``, made here and now."""
-    picture = _cropped(avatar, films, readers, shown, window)
-    _painted(avatar, picture)
-    return _pasted(films, picture)
+class Readers:
+    """Films by their number; the last few stay open, so that a hundred clips fit into memory."""
+
+    OPEN = 3
+
+    def __init__(self, films: list[Film]) -> None:
+        self._films = films
+        self._open: OrderedDict[int, FrameReader] = OrderedDict()
+
+    def __getitem__(self, number: int) -> FrameReader:
+        if number not in self._open:
+            while len(self._open) >= self.OPEN:
+                self._open.popitem(last=False)[1].close()
+            self._open[number] = FrameReader(self._films[number].path)
+        self._open.move_to_end(number)
+        return self._open[number]
+
+    def __enter__(self) -> "Readers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._open:
+            self._open.popitem()[1].close()
+
+
+def cut_out(avatar: Avatar, films: list[Film], readers: Readers, layer: Layer) -> Piece:
+    """A layer as it was filmed, and the face in it where one is to be painted."""
+    film, size, face = films[layer.film], avatar.info.crop_size, None
+    planes = to_planes(readers[layer.film].frame(layer.frame))
+    if layer.spoken and film.valid[layer.frame]:
+        face = extract(planes, film.boxes[layer.frame], size, visible_rows(size))
+    return Piece(layer, planes, face)
+
+
+def speak(avatar: Avatar, films: list[Film], piece: Piece, window: np.ndarray) -> None:
+    """Paint the face and put it back: both steps at once, for who has no time for threads."""
+    _painted(avatar, piece, window)
+    _pasted(films, piece)
 
 
 def _crop(
     avatar: Avatar, films: list[Film], wanted: Iterable[tuple[Shown, np.ndarray]]
 ) -> Generator[Picture, None, None]:
-    with ExitStack() as stack:
-        readers = [stack.enter_context(FrameReader(film.path)) for film in films]
+    with Readers(films) as readers:
         for shown, window in wanted:
-            yield _cropped(avatar, films, readers, shown, window)
+            layers = [layer for layer in (shown.under, shown.over) if layer is not None]
+            pieces = [cut_out(avatar, films, readers, layer) for layer in layers]
+            yield Picture(pieces, shown.weight, window)
 
 
 def _paint(
     avatar: Avatar, cropped: Generator[Picture, None, None]
 ) -> Generator[Picture, None, None]:
     for picture in cropped:
-        _painted(avatar, picture)
+        for piece in picture.pieces:
+            _painted(avatar, piece, picture.window)
         yield picture
 
 
@@ -93,41 +122,19 @@ def _paste(
     films: list[Film], painted: Generator[Picture, None, None]
 ) -> Generator[np.ndarray, None, None]:
     for picture in painted:
-        yield _pasted(films, picture)
+        for piece in picture.pieces:
+            _pasted(films, piece)
+        under, *over = (piece.planes for piece in picture.pieces)
+        if over:
+            under = cv2.addWeighted(under, 1 - picture.weight, over[0], picture.weight, 0)
+        yield under
 
 
-def _cropped(
-    avatar: Avatar,
-    films: list[Film],
-    readers: list[FrameReader],
-    shown: Shown,
-    window: np.ndarray,
-) -> Picture:
-    pieces = []
-    for layer in (shown.under, shown.over):
-        if layer is None:
-            continue
-        film, face = films[layer.film], None
-        planes = to_planes(readers[layer.film].frame(layer.frame))
-        if layer.spoken and film.valid[layer.frame]:
-            size = avatar.info.crop_size
-            face = extract(planes, film.boxes[layer.frame], size, visible_rows(size))
-        pieces.append(Piece(layer, planes, face))
-    return Picture(pieces, shown.weight, window)
+def _painted(avatar: Avatar, piece: Piece, window: np.ndarray) -> None:
+    if piece.face is not None:
+        piece.face = avatar.paint(piece.face[None], window[None])[0]
 
 
-def _painted(avatar: Avatar, picture: Picture) -> None:
-    for piece in picture.pieces:
-        if piece.face is not None:
-            piece.face = avatar.paint(piece.face[None], picture.window[None])[0]
-
-
-def _pasted(films: list[Film], picture: Picture) -> np.ndarray:
-    for piece in picture.pieces:
-        if piece.face is not None:
-            boxes = films[piece.layer.film].boxes
-            paste_planes(piece.planes, piece.face, boxes[piece.layer.frame])
-    under, *over = (piece.planes for piece in picture.pieces)
-    if over:
-        return cv2.addWeighted(under, 1 - picture.weight, over[0], picture.weight, 0)
-    return under
+def _pasted(films: list[Film], piece: Piece) -> None:
+    if piece.face is not None:
+        paste_planes(piece.planes, piece.face, films[piece.layer.film].boxes[piece.layer.frame])

@@ -69,15 +69,21 @@ class Renderer:
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lipsync-")))
             film = avatar.film
             if options.template is not None:
-                film = film_from_video(options.template, scratch, avatar.folder, avatar.info.fps)
+                film = film_from_video(
+                    options.template,
+                    scratch / "template",
+                    avatar.folder,
+                    avatar.info.fps,
+                    sound=options.mode == "core_clips",
+                )
             self.films = [film]
             self._clips: Clips | None = None
             if options.mode == "core_clips":
                 if options.clips is not None:
                     self.films, self._clips = folder_clips(options.clips, scratch, avatar)
                 elif options.template is not None:
-                    wav = scratch / f"{options.template.stem}.wav"
-                    voice = voiced_frames(wav, len(film), avatar.info.fps)
+                    assert film.sound is not None  # asked for above
+                    voice = voiced_frames(film.sound, len(film), avatar.info.fps)
                     self._clips = film_clips(film, voice, avatar.info.fps, options.template)
                 else:
                     self._clips = film_clips(film, avatar.voice, avatar.info.fps, avatar.folder)
@@ -86,7 +92,8 @@ class Renderer:
                     f"start_frame: {options.start_frame} is not in the film; "
                     f"give 0 to {len(film) - 1}"
                 )
-            self._mark = Mark(options.mark, film.width, film.height) if options.mark else None
+            text = options.mark.strip()
+            self._mark = Mark(text, film.width, film.height) if text else None
             self._stack = stack.pop_all()
         return self
 
@@ -96,9 +103,11 @@ class Renderer:
     def render(self, speech: str | Path, output: str | Path, seen: Seen | None = None) -> Rendered:
         """Write ``output`` (mp4), the avatar saying the sound of the file ``speech``.
 
-        Raises LipsyncError if the sound is missing, unreadable or shorter than one picture, or the
-        avatar's film is damaged; ``output`` is then left as it was.
+        Raises LipsyncError if the sound is missing, unreadable or shorter than one picture, the
+        avatar's film is damaged, or ``output`` is a folder or something that is read here; it is
+        then left as it was.
         """
+        self._refuse(Path(speech), Path(output))
         sound = open_sound(speech)
         info, options, encoder = self.avatar.info, self.options, self.encoder
         count = sound.pictures(info.fps)
@@ -130,6 +139,18 @@ class Renderer:
             finally:
                 made.close()
         return Rendered(Path(output), count, count / info.fps)
+
+    def _refuse(self, speech: Path, output: Path) -> None:
+        """Nothing that is read may be written over."""
+        if output.is_dir():
+            raise LipsyncError(f"{output}: is a folder; name a file that ends in .mp4")
+        target, options = output.resolve(), self.options
+        for folder in (self.avatar.folder, options.clips):
+            if folder is not None and target.is_relative_to(folder.resolve()):
+                raise LipsyncError(f"{output}: lies in {folder}, which is read; write elsewhere")
+        for source in (speech, options.template):
+            if source is not None and target == source.resolve():
+                raise LipsyncError(f"{output}: is read too; write to another file")
 
     def plan(self, sound: Sound, count: int) -> Plan:
         """What lies under each of ``count`` pictures."""

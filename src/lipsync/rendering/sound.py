@@ -15,6 +15,9 @@ from lipsync.media.container import audio_stream, open_input
 # Hz that AAC can be (ISO/IEC 14496-3, table 1.18); other sound becomes 48 kHz
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 OTHER_RATE = 48_000
+SOUNDS = {".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".wma", ".aif", ".aiff"}
+SOUNDS |= {".caf", ".mka", ".amr", ".ac3", ".au"}
+VIDEOS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".3gp", ".wmv"}
 AUDIBLE = 10 ** (-60 / 20)  # of full scale: a file that never is louder holds no speech
 
 

