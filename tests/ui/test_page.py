@@ -16,6 +16,7 @@ from tests.ui.conftest import write_tone
 PASSWORD = "correct horse battery"
 SECONDS = 2.21  # 55.25 pictures: 55
 WAIT = 120_000  # milliseconds
+MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")  # it beeps
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def browser():
     if program is None:
         pytest.skip("no Chromium here; install one (Debian: apt install chromium)")
     with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        chromium = playwright.chromium.launch(executable_path=program, args=[*FLAGS, *MICROPHONE])
         yield chromium
         chromium.close()
 
@@ -51,13 +52,14 @@ def test_a_click_through(browser, project, tmp_path):
     long = write_tone(tmp_path / "long.wav", 900)
     notes = tmp_path / "notes.txt"
     notes.write_text("no sound")
-    asked, errors = [], []
+    asked, errors, closed = [], [], []
     with running_app(project, "--max-minutes", "20") as address:
         context = browser.new_context(viewport={"width": 1280, "height": 900})
         page = context.new_page()
         page.set_default_timeout(WAIT)
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("response", lambda answer: answer.status >= 400 and closed.append(answer.url))
         page.goto(address)
         page.wait_for_selector("#avatar-card .ls-avatar img")
         assert "consent" in page.inner_text(".ls-head")
@@ -102,6 +104,16 @@ def test_a_click_through(browser, project, tmp_path):
         assert not list((work / "jobs").iterdir())
         assert len(list((work / "results").iterdir())) == 1
 
+        # A recording is sound like any other.
+        page.get_by_role("tab", name="Record").click()
+        page.click("#record button.record-button")
+        page.wait_for_timeout(1500)
+        page.click("#record button.stop-button")
+        page.wait_for_selector("#sound :text('recording')")
+        page.click("#go")
+        page.wait_for_selector("#result video")
+        assert len(list((work / "results").iterdir())) == 2
+
         page.get_by_role("tab", name="Gallery").click()
         page.wait_for_selector("#gallery .ls-tile.ls-good")
         assert "0.91" in page.inner_text("#gallery")
@@ -115,7 +127,7 @@ def test_a_click_through(browser, project, tmp_path):
         assert page.evaluate("document.documentElement.scrollWidth") == 390
 
         assert not [url for url in asked if not url.startswith((address, "blob:", "data:"))]
-        assert errors == []
+        assert (errors, closed) == ([], [])
         guarded(address, project)
         context.close()
     assert (tmp_path / "page.png").stat().st_size > 10_000
@@ -134,9 +146,48 @@ def guarded(address: str, project: Path) -> None:
     assert status(f"{api}/file={work}/results/../../../params.yaml") in (403, 404)
     for closed in ("file=http://127.0.0.1:1/x", "proxy=http://127.0.0.1:1/", "openapi.json"):
         assert status(f"{api}/{closed}") == 404, closed
-    assert status(f"{api}/call/speak", "POST") == 404
-    (video,) = (work / "results").rglob("*.mp4")
-    assert status(f"{api}/file={video}") == 200
+    for closed in ("info", "token", "startup-events", "queue/status", "runs", "login_check"):
+        assert status(f"{api}/{closed}") == 404, closed
+    for closed in ("openapi.json", "docs", "monitoring", "svelte/x.js", "gradio_api"):
+        assert status(f"{address}/{closed}") == 404, closed
+    for closed in ("call/speak", "run/speak", "process_recording", "component_server"):
+        assert status(f"{api}/{closed}", "POST") == 404, closed
+    for video in (work / "results").rglob("*.mp4"):
+        assert status(f"{api}/file={video}") == 200
+
+
+def test_an_upload_without_room_is_told_in_a_line(browser, project, tmp_path):
+    """No disk has four times so much."""
+    speech = write_tone(tmp_path / "speech.wav", 1)
+    with running_app(project, "--max-upload-mb", "1e12") as address:
+        context = browser.new_context()
+        page = context.new_page()
+        page.set_default_timeout(WAIT)
+        page.goto(address)
+        page.wait_for_selector("#avatar-card .ls-avatar img")
+        page.set_input_files("#upload input[type=file]", speech)
+        page.wait_for_selector("text=start the page with a smaller --max-upload-mb")
+        assert page.query_selector("#sound audio") is None
+        (work,) = (project / "tmp").glob("lipsync-page-*")
+        assert not [path for path in (work / "uploads").rglob("*") if path.is_file()]
+        context.close()
+
+
+def test_a_browser_is_let_in_by_the_password(browser, project, tmp_path):
+    closed = []
+    variables = {"LIPSYNC_PASSWORD": PASSWORD}
+    with running_app(project, **variables) as address:
+        context = browser.new_context()
+        page = context.new_page()
+        page.set_default_timeout(WAIT)
+        page.on("response", lambda answer: answer.status == 404 and closed.append(answer.url))
+        page.goto(address)
+        page.fill("input[type=password]", PASSWORD)
+        page.get_by_label("username").fill("me")
+        page.get_by_role("button", name="Login").click()
+        page.wait_for_selector("#avatar-card .ls-avatar img")
+        assert closed == []
+        context.close()
 
 
 def test_a_password_guards_every_door(project, tmp_path):
@@ -146,7 +197,8 @@ def test_a_password_guards_every_door(project, tmp_path):
         (work,) = (project / "tmp").glob("lipsync-page-*")
         (work / "results" / "video.mp4").write_bytes(b"x")
         video = f"gradio_api/file={work}/results/video.mp4"
-        for door in ("config", "gradio_api/info", "gradio_api/queue/data?session_hash=x", video):
+        progress = "gradio_api/upload_progress?upload_id=x"
+        for door in ("config", progress, "gradio_api/queue/data?session_hash=x", video):
             assert status(f"{address}/{door}") == 401, door
         for door in ("gradio_api/upload", "gradio_api/queue/join"):
             assert status(f"{address}/{door}", "POST") == 401, door

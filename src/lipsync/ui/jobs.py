@@ -1,6 +1,7 @@
 """Renderings, one at a time, in the order in which they were asked for."""
 
 import logging
+import os
 import secrets
 import shutil
 import threading
@@ -33,7 +34,7 @@ class Job:
 
     Attributes:
         owner: session of the browser that asked for it
-        folder: of its own while it lasts, with a copy of the sound that nobody removes under it
+        folder: of its own while it lasts, with the sound, that nobody removes under it
         done, total: pictures; 0 of 0 until it is known how many there will be
         rate: pictures a second
         error: one line
@@ -120,7 +121,7 @@ class RenderQueue:
                 raise LipsyncError(f"{MOST_WAITING} videos wait already; try again later")
             try:
                 job.folder.mkdir()
-                shutil.copyfile(upload.path, job.sound)
+                _keep(upload.path, job.sound)
             except OSError as error:
                 shutil.rmtree(job.folder, ignore_errors=True)
                 raise LipsyncError(
@@ -185,6 +186,16 @@ class RenderQueue:
     def _end(self, job: Job, state: State) -> None:
         shutil.rmtree(job.folder, ignore_errors=True)
         job.state = state
+
+
+def _keep(sound: Path, target: Path) -> None:
+    """The sound under a second name, that stays when the first one is removed."""
+    try:
+        os.link(sound, target)
+    except FileNotFoundError:
+        raise
+    except OSError:  # a file system without links
+        shutil.copyfile(sound, target)
 
 
 def file_name(avatar: Path) -> str:

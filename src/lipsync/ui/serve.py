@@ -16,6 +16,7 @@ from lipsync.ui.jobs import RenderQueue
 from lipsync.ui.library import Library
 from lipsync.ui.models import LoadedAvatars
 from lipsync.ui.pipeline import writers
+from lipsync.ui.room import Room
 from lipsync.ui.runs import Runs
 from lipsync.ui.settings import Settings
 from lipsync.ui.status import StatusCache
@@ -57,6 +58,9 @@ def serve(settings: Settings) -> None:
             signal.signal(number, end)
         from starlette.middleware import Middleware
 
+        launched = threading.Event()
+        room = Room(workspace, settings.max_upload)
+        guard = Middleware(Guard, hosts=allowed_hosts(settings), room=room, launched=launched)
         blocks.queue(api_open=False, default_concurrency_limit=8, max_size=200)
         blocks.launch(
             server_name=settings.host,
@@ -65,7 +69,7 @@ def serve(settings: Settings) -> None:
             auth_message="Any name, and the password that the page was started with.",
             allowed_paths=[str(workspace.results), str(workspace.pictures)],
             max_file_size=settings.max_upload,
-            app_kwargs={"middleware": [Middleware(Guard, hosts=allowed_hosts(settings))]},
+            app_kwargs={"middleware": [guard]},
             footer_links=[],
             theme=page.theme(),
             css=page.css(),
@@ -80,6 +84,7 @@ def serve(settings: Settings) -> None:
             prevent_thread_lock=True,
             quiet=True,
         )
+        launched.set()
         stack.callback(blocks.close, verbose=False)
         print(f"{address(settings)}  (Ctrl+C ends the page)", file=sys.stderr, flush=True)
         ended.wait()
