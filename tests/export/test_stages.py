@@ -19,6 +19,7 @@ from lipsync.generator.weights import load_generator, save_generator
 from lipsync.media.audio import write_wav
 from lipsync.media.video import VideoWriter, read_frames
 from lipsync.rendering.avatar import load_avatar
+from tests.tiny_avatar import fake_face_models
 
 SIZE, DIMENSION, FRAMES = 64, 320, 10
 
@@ -44,6 +45,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
     reference = draw.integers(0, 256, (SIZE, SIZE, 3), np.uint8)
     (folder / "models" / "alice").mkdir(parents=True)
     save_generator(folder / "models" / "alice" / "generator.safetensors", model, reference)
+    write_wav(data / "speech.wav", draw.uniform(-0.3, 0.3, 6400).astype(np.float32))
+    fake_face_models(folder / "models").rename(folder / "models" / "face")
     write_wav(folder / "speech.wav", draw.uniform(-0.3, 0.3, 16000).astype(np.float32))
     return folder
 

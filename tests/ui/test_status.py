@@ -16,8 +16,9 @@ from tests.ui.conftest import wait_until
 FAKE = """
 import fcntl, signal, sys, time
 from pathlib import Path
-if "deaf" in sys.argv:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+# Said in both cases: what was started in the background inherits that it is ignored.
+deaf = "deaf" in sys.argv
+signal.signal(signal.SIGINT, signal.SIG_IGN if deaf else signal.default_int_handler)
 lock = open("lock", "w")
 try:
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -43,7 +43,8 @@ def test_a_stream_says_what_the_whole_says(network, block):
     for name in ("posteriors", "hidden"):
         streamed = np.concatenate([getattr(part, name) for part in parts])
         assert streamed.shape == getattr(whole, name).shape
-        assert np.abs(streamed - getattr(whole, name)).max() < 1e-5
+        scale = max(1, np.abs(getattr(whole, name)).max())  # features reach 15
+        assert np.abs(streamed - getattr(whole, name)).max() < 1e-5 * scale
 
 
 def test_without_its_state_a_hop_knows_less(network):
