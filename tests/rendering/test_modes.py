@@ -1,4 +1,4 @@
-"""Modes and options of rendering, end to end with a tiny avatar and with a real face."""
+"""Modes of rendering, end to end with a tiny avatar and with a real face."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,32 +9,14 @@ import pytest
 
 from lipsync.errors import LipsyncError
 from lipsync.faces.models import FACE_MODELS
-from lipsync.media.audio import read_audio, write_wav
-from lipsync.media.planes import from_rgb, rgb_of, to_planes
+from lipsync.media.planes import rgb_of, to_planes
 from lipsync.media.video import FrameReader, VideoWriter, probe, read_frames
 from lipsync.rendering.avatar import Avatar, load_avatar
-from lipsync.rendering.mark import Mark
-from lipsync.rendering.options import RenderOptions, make_options
+from lipsync.rendering.options import RenderOptions
 from lipsync.rendering.plan import once
 from lipsync.rendering.render import Renderer, render
-from tests.tiny_avatar import FPS, FRAMES, HEIGHT, WIDTH, write_tiny_avatar
-
-RATE = 16_000
-EXACT = {"preset": "ultrafast", "crf": 0}  # to the bit
-
-
-def speech(*parts: tuple[float, float]) -> np.ndarray:
-    """(seconds, loudness) of noise one after the other."""
-    draw = np.random.default_rng(0)
-    pieces = [draw.uniform(-level, level, round(t * RATE)) for t, level in parts]
-    return np.concatenate(pieces).astype(np.float32)
-
-
-@pytest.fixture
-def talk(tmp_path: Path) -> Path:
-    """2 s of speech, 2 s of silence, 1.5 s of speech, 1.2 s of silence."""
-    write_wav(tmp_path / "talk.wav", speech((2, 0.3), (2, 0), (1.5, 0.3), (1.2, 0)), RATE)
-    return tmp_path / "talk.wav"
+from tests.rendering_material import EXACT, RATE, write_clip
+from tests.tiny_avatar import FPS, HEIGHT, WIDTH, write_tiny_avatar
 
 
 @pytest.fixture(scope="module")
@@ -104,15 +86,6 @@ def test_an_avatar_that_is_never_silent_or_never_speaks(long_film, talk, tmp_pat
     mute = replace(long_film, voice=np.zeros(60, bool))
     with pytest.raises(LipsyncError, match=r"nobody speaks for 0\.5 s"):
         render(mute, talk, tmp_path / "two.mp4", options)
-
-
-def write_clip(path: Path, grey: int, seconds: float = 3, size=(WIDTH, HEIGHT)) -> None:
-    """A video with a hum and no face."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    hum = 0.1 * np.sin(np.arange(round(seconds * RATE)) / 10).astype(np.float32)
-    with VideoWriter(path, *size, FPS, preset="ultrafast", crf=4, sound=(hum, RATE)) as writer:
-        for _ in range(round(seconds * FPS)):
-            writer.write(np.full((size[1], size[0], 3), grey, np.uint8))
 
 
 def test_a_folder_of_clips_must_be_complete_and_fit(avatar: Avatar, talk, tmp_path):
@@ -228,48 +201,6 @@ def test_clips_from_a_folder_are_played(real: Path, talk, tmp_path):
         render(avatar, talk, tmp_path / "out.mp4", options)
 
 
-def test_the_mark_is_readable_on_dark_and_bright_and_leaves_the_rest():
-    for grey in (10, 128, 250):
-        before = from_rgb(np.full((360, 640, 3), grey, np.uint8))
-        after = before.copy()
-        Mark("AI generated", 640, 360).draw(after)
-        shown, plain = rgb_of(after), rgb_of(before)
-        changed = np.argwhere((shown != plain).any(-1))
-        assert changed[:, 0].min() > 0.85 * 360
-        assert changed[:, 1].max() < 0.6 * 640
-        corner = shown[changed[:, 0].min() :, : changed[:, 1].max()].mean(-1)
-        assert corner.max() > 225  # the letters
-        assert np.percentile(corner, 30) < 130  # the ground behind them
-    Mark("a text that is much too long for such a small picture" * 3, 64, 64).draw(
-        from_rgb(np.zeros((64, 64, 3), np.uint8))
-    )
-
-
-def test_a_marked_video_differs_only_there(avatar: Avatar, talk, tmp_path):
-    for name, mark in (("plain", ""), ("marked", "AI")):
-        render(avatar, talk, tmp_path / f"{name}.mp4", RenderOptions(mark=mark, **EXACT))
-    pairs = zip(*(read_frames(tmp_path / f"{n}.mp4") for n in ("plain", "marked")), strict=True)
-    for plain, marked in pairs:
-        changed = np.argwhere((plain != marked).any(-1))
-        assert len(changed) > 20
-        assert changed[:, 0].min() > 0.6 * HEIGHT
-
-
-def test_nothing_that_is_read_is_written_over(avatar: Avatar, talk, tmp_path):
-    before = talk.read_bytes()
-    (tmp_path / "folder.mp4").mkdir()
-    for output, problem in (
-        (talk, "is read too"),
-        (avatar.folder / "frames.mp4", "which is read"),
-        (avatar.folder / "new.mp4", "which is read"),
-        (tmp_path / "folder.mp4", "is a folder"),
-    ):
-        with pytest.raises(LipsyncError, match=problem):
-            render(avatar, talk, output, RenderOptions(**EXACT))
-    assert talk.read_bytes() == before
-    load_avatar(avatar.folder)  # as whole as before
-
-
 def test_many_clips_keep_few_films_open(avatar: Avatar):
     from lipsync.rendering.pictures import Readers
 
@@ -279,124 +210,3 @@ def test_many_clips_keep_few_films_open(avatar: Avatar):
         assert readers[0] is not opened[0]
         assert len(readers._open) == Readers.OPEN
         readers[0].frame(3)
-
-
-def test_sound_that_changes_and_samples_that_are_no_numbers(avatar: Avatar, tmp_path, caplog):
-    """Two mp3s of other rates glued together; a float WAV with holes."""
-    import av
-
-    for name, rate in (("a", 44_100), ("b", 22_050)):
-        with av.open(str(tmp_path / f"{name}.mp3"), "w") as container:
-            stream = container.add_stream("libmp3lame", rate=rate, layout="mono")
-            tone = (0.3 * np.sin(np.arange(rate) / 9)).astype(np.float32)
-            frame = av.AudioFrame.from_ndarray(tone[None], format="fltp", layout="mono")
-            frame.sample_rate = rate
-            container.mux(stream.encode(frame))
-            container.mux(stream.encode(None))
-    glued = tmp_path / "glued.mp3"
-    glued.write_bytes((tmp_path / "a.mp3").read_bytes() + (tmp_path / "b.mp3").read_bytes())
-    done = render(avatar, glued, tmp_path / "out.mp4", RenderOptions(**EXACT))
-    assert 45 <= done.pictures <= 56
-    samples = 0.1 * np.ones(RATE, np.float32)
-    samples[100:300] = np.nan
-    samples[500] = np.inf
-    header = b"RIFF" + (36 + samples.nbytes).to_bytes(4, "little") + b"WAVEfmt "
-    header += (16).to_bytes(4, "little") + (3).to_bytes(2, "little") + (1).to_bytes(2, "little")
-    header += RATE.to_bytes(4, "little") + (4 * RATE).to_bytes(4, "little")
-    header += (4).to_bytes(2, "little") + (32).to_bytes(2, "little") + b"data"
-    holes = tmp_path / "holes.wav"
-    holes.write_bytes(header + samples.nbytes.to_bytes(4, "little") + samples.tobytes())
-    assert render(avatar, holes, tmp_path / "out.mp4", RenderOptions(**EXACT)).pictures == 25
-    assert "no numbers" in caplog.text
-
-
-def test_start_and_way_back(avatar: Avatar, talk, tmp_path):
-    options = RenderOptions(start_frame=3, loop_back=False, **EXACT)
-    render(avatar, talk, tmp_path / "out.mp4", options)
-    corner = [picture[0, 0].mean() for picture in read_frames(tmp_path / "out.mp4")]
-    film = [picture[0, 0].mean() for picture in read_frames(avatar.film.path)]
-    np.testing.assert_allclose(corner, np.array(film)[once(FRAMES, 168, 3)], atol=1)
-    with pytest.raises(LipsyncError, match="start_frame: 12 is not in the film; give 0 to 11"):
-        render(avatar, talk, tmp_path / "two.mp4", RenderOptions(start_frame=12))
-
-
-def test_preset_and_crf_reach_the_encoder(avatar: Avatar, talk, tmp_path):
-    sizes = {}
-    for preset, crf in (("ultrafast", 30), ("ultrafast", 5), ("slow", 5)):
-        path = tmp_path / f"{preset}{crf}.mp4"
-        render(avatar, talk, path, RenderOptions(preset=preset, crf=crf))
-        sizes[preset, crf] = path.stat().st_size
-        assert f"crf={crf}.0".encode() in path.read_bytes()  # x264 writes its settings down
-    assert sizes["ultrafast", 30] < sizes["ultrafast", 5]
-
-
-@pytest.mark.parametrize(
-    ("values", "line"),
-    [
-        ({"mode": "fancy"}, r"mode: 'fancy': .*'standard' or 'core_clips'"),
-        ({"crf": 60}, r"crf: 60: .*less than or equal to 51"),
-        ({"preset": "warp"}, r"preset: 'warp': .*'ultrafast'"),
-        ({"start_frame": -1}, r"start_frame: -1: .*greater than or equal to 0"),
-        ({"min_silence": 0.1}, r"min_silence: 0.1: .*0.2"),
-        ({"voice": "magic"}, r"voice: 'magic': .*'energy' or 'silero'"),
-        ({"seed": -1}, r"seed: -1: .*greater than or equal to 0"),
-        ({"strat": 1}, r"strat: no such option; there are mode, start_frame"),
-    ],
-)
-def test_a_wrong_option_names_the_legal_values(values: dict, line: str):
-    with pytest.raises(LipsyncError, match=line):
-        make_options(**values)
-
-
-def test_what_watches_may_stop_it_and_nothing_is_left(avatar: Avatar, talk, tmp_path):
-    class Enough(Exception):  # noqa: N818
-        pass
-
-    told = []
-
-    def seen(done: int, of: int) -> None:
-        told.append((done, of))
-        if done == 30:
-            raise Enough
-
-    with pytest.raises(Enough):
-        render(avatar, talk, tmp_path / "out.mp4", RenderOptions(**EXACT), seen)
-    assert told == [(n, 168) for n in range(1, 31)]
-    assert [path.name for path in tmp_path.iterdir()] == ["talk.wav"]
-
-
-def test_odd_sounds_are_spoken_to_the_last_sample(avatar: Avatar, tmp_path):
-    """8-bit, 96 kHz, stereo, a video's sound, 50 ms."""
-    import wave
-
-    import av
-
-    with wave.open(str(tmp_path / "eight.wav"), "wb") as file:
-        file.setparams((1, 1, 8000, 0, "NONE", ""))
-        file.writeframes(np.full(4001, 128, np.uint8).tobytes())
-    write_wav(tmp_path / "ninety.wav", speech((1.01, 0.2))[:96_000], 96_000)
-    write_wav(tmp_path / "short.wav", speech((0.05, 0.2)), RATE)
-    write_clip(tmp_path / "video.mp4", 50, seconds=1)
-    with av.open(str(tmp_path / "stereo.flac"), "w") as container:
-        stream = container.add_stream("flac", rate=44_100, layout="stereo")
-        both = np.zeros((2, 44_100), np.int16)
-        both[0] = 8000
-        frame = av.AudioFrame.from_ndarray(both.T.reshape(1, -1), format="s16", layout="stereo")
-        frame.sample_rate = 44_100
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    wanted = {"eight.wav": 13, "ninety.wav": 4, "short.wav": 1, "video.mp4": 25, "stereo.flac": 25}
-    for name, count in wanted.items():
-        out = tmp_path / "out.mp4"
-        assert render(avatar, tmp_path / name, out, RenderOptions(**EXACT)).pictures == count, name
-        assert probe(out).frames == count
-    assert np.abs(read_audio(out, 44_100)[2000:-2000]).mean() == pytest.approx(
-        4000 / 32768, rel=0.2
-    )  # the mean of both channels
-
-
-def test_a_silent_sound_is_rendered_with_a_word(avatar: Avatar, tmp_path, caplog):
-    write_wav(tmp_path / "still.wav", np.zeros(RATE, np.float32))
-    render(avatar, tmp_path / "still.wav", tmp_path / "out.mp4", RenderOptions(**EXACT))
-    assert "nothing is heard in it" in caplog.text
-    assert "still.wav" in caplog.text
