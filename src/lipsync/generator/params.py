@@ -55,6 +55,11 @@ class GeneratorParams(OptimizerParams, key="generator"):
     jitter: float = Field(0.0, ge=0, lt=1)  # brightness and contrast
     gain: float = Field(4.0, ge=0)  # dB of speech level at most, either way
 
+    @property
+    def clips(self) -> int:
+        """Of a batch."""
+        return max(1, self.batch_size // self.clip)
+
     def without_sync(self) -> "GeneratorParams":
         """The same with the sync loss switched off."""
         return self.model_copy(update={"losses": self.losses.model_copy(update={"sync": 0.0})})
