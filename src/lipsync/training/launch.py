@@ -81,6 +81,7 @@ def launch(count: int) -> None:
         min_nodes=1,
         max_nodes=1,
         nproc_per_node=count,
+        run_id=str(os.getpid()),
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
         local_addr="localhost",
