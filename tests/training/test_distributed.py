@@ -101,7 +101,9 @@ def test_both_stop_where_one_was_told_to(together):
     assert (progress.epoch, progress.step) == (0, 4)
     assert json.loads((together / "stopped" / "progress.json").read_text())["state"] == "stopped"
     codes = re.findall(r"exitcode  : (-?\d+)", (together / "stderr").read_text())
-    assert codes == ["130", "130"]
+    assert len(codes) == 2
+    assert set(codes) <= {"130", "-15"}  # torchrun ends those that take longer to exit
+    assert "130" in codes
 
 
 def test_what_one_says_is_said_once(together):
@@ -110,11 +112,18 @@ def test_what_one_says_is_said_once(together):
     assert said.count("too few for 2 processes") == 1
 
 
+def newest_epoch(folder: Path) -> int:
+    """Of the generator's checkpoints in a project; 0 where there is none."""
+    found = folder.glob(".scratch/train_generator/sample/*/epoch_*")
+    return max((int(path.name[6:11]) for path in found), default=0)
+
+
 class Stage:
     """train_generator of a project, in two processes that it starts itself."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self._log = folder, folder / "stage.log"
+        self._reached = newest_epoch(folder)
         with self._log.open("w") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "stages/train_generator.py", "sample"],
@@ -128,25 +137,22 @@ class Stage:
     def said(self) -> str:
         return self._log.read_text()
 
-    def wait_for_epoch(self, epoch: int) -> list[psutil.Process]:
-        """The ranks, when so many epochs are done."""
-        pattern = f".scratch/train_generator/sample/*/epoch_{epoch:05d}*"
-        self.until(lambda: list(self.folder.glob(pattern)))
-        ranked = psutil.Process(self.process.pid).children()
-        return sorted(ranked, key=lambda process: int(process.environ()["RANK"]))
-
-    def until(self, true) -> None:
+    def ranks(self) -> list[psutil.Process]:
+        """The processes, when they have trained an epoch."""
         end = time.monotonic() + SECONDS
-        while not true():
+        while newest_epoch(self.folder) <= self._reached:
             assert self.process.poll() is None, self.said()
             assert time.monotonic() < end, self.said()
             time.sleep(0.05)
+        ranked = psutil.Process(self.process.pid).children()
+        return sorted(ranked, key=lambda process: int(process.environ()["RANK"]))
 
 
 @pytest.fixture(scope="module")
 def project(project_copy) -> Path:
     """With far too many epochs, of which none is done."""
     folder = project_copy()
+    shutil.rmtree(folder / ".scratch")
     change_params(folder, lambda values: values.update(epochs=5000, seed=2))
     return folder
 
@@ -161,7 +167,7 @@ def stage(project):
 
 
 def test_a_process_that_dies_ends_the_others_with_one_line(stage):
-    first, second = stage.wait_for_epoch(1)
+    first, second = stage.ranks()
     second.kill()
     assert stage.process.wait(SECONDS) == 1
     psutil.wait_procs([first], timeout=SECONDS)
@@ -173,7 +179,7 @@ def test_a_process_that_dies_ends_the_others_with_one_line(stage):
 
 
 def test_ctrl_c_stops_both_with_130_and_they_go_on(stage):
-    both = stage.wait_for_epoch(2)
+    both = stage.ranks()
     assert "in 2 processes" in stage.said()
     assert "continues after epoch" in stage.said(), "the checkpoints of the one that died"
     os.kill(stage.process.pid, signal.SIGINT)  # a terminal's reaches no further: see launch
@@ -187,11 +193,23 @@ def test_ctrl_c_stops_both_with_130_and_they_go_on(stage):
 
 
 def test_the_ranks_outlive_their_starter_by_one_checkpoint(stage):
-    both = stage.wait_for_epoch(3)
+    both = stage.ranks()
     stage.process.kill()
     _, alive = psutil.wait_procs(both, timeout=SECONDS)
     assert not alive
     assert stage.said().count("stopped after epoch") == 1
+
+
+def test_in_the_end_one_of_them_writes_the_results(project):
+    last = newest_epoch(project) + 1
+    change_params(project, lambda values: values.update(epochs=last))
+    stage = Stage(project)
+    assert stage.process.wait(SECONDS) == 0, stage.said()
+    metrics = json.loads((project / "metrics/sample/generator/metrics.json").read_text())
+    assert metrics["epoch"] == last
+    _, mark = read_progress(project / "models/sample/generator_state.safetensors")
+    (scratch,) = project.glob(".scratch/train_generator/sample/*")
+    assert mark.startswith(scratch.name), "the fingerprint knows no number of processes"
 
 
 @pytest.mark.parametrize(

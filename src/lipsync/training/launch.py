@@ -9,17 +9,18 @@ property of the machine and decides no result, so neither DVC nor a fingerprint 
 import functools
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 
 from lipsync.errors import LipsyncError
 from lipsync.params import PersonParams
 from lipsync.training.device import gpus
-from lipsync.training.distributed import numbered, process_group
+from lipsync.training.distributed import LEFT_ALONE, numbered, process_group
+from lipsync.training.loop import INTERRUPTED
 from lipsync.training.params import ComputeParams
 
 VARIABLE = "LIPSYNC_PROCESSES"
-INTERRUPTED = 130  # exit code of a process that was stopped by Ctrl+C
 # Seconds that a batch, or the figures of an epoch, and a checkpoint may take after Ctrl+C.
 TO_STOP = 3600
 
@@ -74,7 +75,7 @@ def launch(count: int) -> None:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    logging.disable()  # of torchrun's part; the ranks say what there is to say
     # As torchrun does, but sharing out all cores: else each process would start a thread a core.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
     config = LaunchConfig(
@@ -97,9 +98,10 @@ def launch(count: int) -> None:
         codes = {rank: failure.exitcode for rank, failure in error.failures.items()}
         if INTERRUPTED in codes.values():
             raise SystemExit(INTERRUPTED) from None
-        if any(code > 0 for code in codes.values()) and -9 not in codes.values():
+        if any(code > 0 and code != LEFT_ALONE for code in codes.values()):
             raise SystemExit(1) from None
-        rank, code = min(codes.items(), key=lambda item: item[1])
+        # Torchrun ends the others with SIGTERM.
+        rank, code = min(codes.items(), key=lambda item: (item[1] == -signal.SIGTERM, item[1]))
         raise LipsyncError(
             f"process {rank} of {count} was killed by signal {-code} (is memory short?), so all "
             "end; `dvc repro` goes on from the last checkpoint"
