@@ -40,17 +40,18 @@ def add(
     with errors_for_people("lipsync add"):
         import signal
 
-        from lipsync.people.adding import add_people, report
+        from lipsync.people.adding import Outcome, add_people, report
         from lipsync.people.sources import read_sources
         from lipsync.progress import progress
 
         # So that whoever ends it finds no half video.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         sources = read_sources(videos, name, encoder)
-        outcomes = []
+        outcomes: list[Outcome] = []
         adding = add_people(sources, PROJECT, link=link, again=again)
         try:
-            outcomes += (one for one in progress(adding, total=len(sources), desc="add"))
+            for outcome in progress(adding, total=len(sources), desc="add"):
+                outcomes.append(outcome)
         finally:
             if outcomes and (len(sources) > 1 or not outcomes[0].failed):
                 typer.echo(report(outcomes))
@@ -60,7 +61,9 @@ def add(
         failed = [one.problem for one in outcomes if one.failed]
         if failed:
             raise LipsyncError(
-                failed[0] if len(sources) == 1 else f"{len(failed)} of {len(sources)} failed; above"
+                failed[0]
+                if len(sources) == 1
+                else f"{len(failed)} of {len(sources)} failed; see above"
             )
 
 

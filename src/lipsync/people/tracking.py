@@ -59,7 +59,7 @@ def track(repo: Any, video: Path) -> None:
             f"{record_file(video)}: DVC does not see it, for .gitignore hides its folder; "
             "write `folder/?*` there in place of `folder/*`"
         ) from None
-    except DvcException as error:
+    except (DvcException, OSError) as error:
         reason = " ".join(str(error).split())
         raise LipsyncError(f"{video}: `dvc add` failed: {reason}") from error
 
@@ -70,7 +70,7 @@ def untrack(repo: Any, video: Path) -> None:
 
     try:
         repo.remove(str(record_file(video).absolute()), outs=True)
-    except DvcException as error:
+    except (DvcException, OSError) as error:
         reason = " ".join(str(error).split())
         raise LipsyncError(f"{video}: `dvc remove` failed: {reason}") from error
 
