@@ -30,7 +30,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 @pytest.fixture
 def project(tmp_path: Path, root: Path, film: Callable[..., Path]) -> Path:
-    """params.yaml, dvc.yaml and what DVC and git ignore, as in the project; one person, committed."""
+    """params.yaml, dvc.yaml and ignored files as in the project; one person; committed."""
     folder = tmp_path / "project"
     for name in ("params.yaml", "dvc.yaml", ".gitignore", ".dvcignore", ".dvc/config"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -28,13 +28,6 @@ def people(project: Path) -> list[str]:
     return load_params(project / "params.yaml").people
 
 
-def outs(project: Path) -> set[str]:
-    """Videos that DVC pushes."""
-    return {
-        name for name in json.loads(must(project, "dvc", "data", "ls", "--json", "data/videos"))
-    }
-
-
 def test_a_video_is_copied_tracked_and_named(project, film, tmp_path):
     before = (project / "params.yaml").read_text()
     video = film(tmp_path / "raw/Anna K.MP4", 2)
@@ -59,9 +52,9 @@ def test_dvc_pushes_what_was_added(project, film, tmp_path):
     add(project, Source(video))
     commit(project, "anna")
     must(project, "dvc", "remote", "add", "-q", "-d", "there", str(tmp_path / "remote"))
-    shell_output = must(project, "dvc", "push")
+    said = must(project, "dvc", "push")
     md5 = hashlib.md5(video.read_bytes()).hexdigest()
-    assert (tmp_path / "remote/files/md5" / md5[:2] / md5[2:]).is_file(), shell_output
+    assert (tmp_path / "remote/files/md5" / md5[:2] / md5[2:]).is_file(), said
 
 
 def test_a_gitignore_that_hides_the_record_from_dvc_is_an_error(project, film, tmp_path):
@@ -85,8 +78,8 @@ def test_a_link_shares_the_caches_copy_and_leaves_the_original_alone(project, fi
         assert not os.stat(placed).st_mode & 0o222, "who wrote to it would spoil the cache"
     assert not video.samefile(cached)
     assert os.stat(video).st_mode & 0o200
-    with pytest.raises(LipsyncError, match="--link: .* no DVC project"):
-        shutil.rmtree(project / ".dvc")
+    shutil.rmtree(project / ".dvc")
+    with pytest.raises(LipsyncError, match="this is no DVC project"):
         add(project, Source(video), link=True)
 
 

@@ -59,12 +59,10 @@ def add(
                 of = f" evaluate@{added[0]}" if len(added) == 1 else ""
                 typer.echo(f"added {len(added)}; `git add .` and commit, then `dvc repro{of}`")
         failed = [one.problem for one in outcomes if one.failed]
+        if failed and len(sources) == 1:
+            raise LipsyncError(failed[0])
         if failed:
-            raise LipsyncError(
-                failed[0]
-                if len(sources) == 1
-                else f"{len(failed)} of {len(sources)} failed; see above"
-            )
+            raise LipsyncError(f"{len(failed)} of {len(sources)} failed; see above")
 
 
 def list_people() -> None:

@@ -116,7 +116,8 @@ def describe(removal: Removal) -> str:
     """The plan for one person, in lines."""
     lines = [f"{removal.person}:", f"  params.yaml  people.{removal.person}"]
     if removal.stages:
-        lines.append(f"  dvc.lock     {len(removal.stages)} stages")
+        count = len(removal.stages)
+        lines.append(f"  dvc.lock     {count} stage{'s' * (count > 1)}")
     lines += [f"  folder       {folder.as_posix()}" for folder in removal.folders]
     kept = f", kept: {removal.kept}" if removal.kept else ", and its .dvc file"
     lines.append(f"  video        {removal.video.as_posix()}{kept}")
