@@ -15,13 +15,13 @@ from tests.project import commit, must
 def film(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Makes videos: ``film(path, 7)``; another number is another content, of the same length."""
 
-    def make(path: Path, number: int, sound: bool = True) -> Path:
-        noise = np.random.default_rng(number).normal(0, 0.1, 16000).astype(np.float32)
+    def make(path: Path, number: int, sound: bool = True, seconds: int = 1) -> Path:
+        noise = np.random.default_rng(number).normal(0, 0.1, 16000 * seconds).astype(np.float32)
         path.parent.mkdir(parents=True, exist_ok=True)
         with VideoWriter(
             path, 64, 64, 25, preset="ultrafast", sound=(noise, 16000) if sound else None
         ) as writer:
-            for _ in range(25):
+            for _ in range(25 * seconds):
                 writer.write(np.full((64, 64, 3), 10 * number, np.uint8))
         return path
 

@@ -15,7 +15,7 @@ def test_adding_and_removing_a_person_reruns_nobody_else(project_copy, film, tmp
     project = project_copy()
     assert f"{len(STAGES)} of {len(STAGES)}\n" in lipsync(project, "list")
     before = files(project)
-    lipsync(project, "add", str(film(tmp_path / "anna.mp4", 2)))
+    lipsync(project, "add", str(film(tmp_path / "anna.mp4", 2, seconds=3)))
     status = json.loads(must(project, "dvc", "status", "--json").splitlines()[-1])
     assert set(status) == {f"{stage}@anna" for stage in STAGES}
 

@@ -12,7 +12,7 @@ from lipsync.errors import LipsyncError, first_line
 from lipsync.files import atomic_path
 from lipsync.params import load_params
 from lipsync.people.contents import record_file
-from lipsync.people.planning import Addition, Planner, Refusal
+from lipsync.people.planning import VIDEOS_FOLDER, Addition, Planner, Refusal
 from lipsync.people.sources import Source
 from lipsync.people.table import table
 from lipsync.people.tracking import dvc_repo, is_dvc_project, refuse_beside_a_run, track
@@ -92,7 +92,7 @@ def _write(addition: Addition, project: Path, repo: Any) -> None:
                 shutil.copyfile(addition.source.path, temporary)
         elif not video.exists():
             raise LipsyncError(f"{addition.video}: no such file; `dvc pull` brings it")
-        if repo is not None and video.absolute().is_relative_to(Path(repo.root_dir)):
+        if repo is not None and addition.video.parent == VIDEOS_FOLDER:
             for file in (record_file(video), video.with_name(".gitignore")):
                 undo.callback(_put_back, file, file.read_bytes() if file.exists() else None)
             track(repo, video)
