@@ -214,4 +214,5 @@ def test_the_command_ends_with_a_table_and_an_exit_code(project, film, tmp_path)
     assert [line.split()[:2] for line in done.stdout.splitlines()[:3]] == [
         ["file", "person"], ["anna.mp4", "anna"], ["bad.mp4", "-"],
     ]  # fmt: skip
-    assert done.stderr == "lipsync add: 1 of 2 failed; see above\n"
+    # a slow machine says how far it is before
+    assert done.stderr.splitlines()[-1] == "lipsync add: 1 of 2 failed; see above"
