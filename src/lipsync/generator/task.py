@@ -1,6 +1,7 @@
 """What train_generator trains, for ``lipsync.training.loop``."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -35,14 +36,14 @@ class Batch:
         starts: (clips,) int64 first frames, on the CPU
         crops: (B, 3, S, S) 0..1; B = clips * clip
         mouth_weight: (B, 1, S, S) 1 around the lips
-        speech: (B, past + 1 + future, D)
+        frames: (B,) int64, on the device
         draw: for what is random in the rest of the step
     """
 
     starts: torch.Tensor
     crops: torch.Tensor
     mouth_weight: torch.Tensor
-    speech: torch.Tensor
+    frames: torch.Tensor
     draw: torch.Generator
 
 
@@ -96,6 +97,11 @@ class GeneratorTask:
         mask = torch.from_numpy(paste_mask(data.size)).to(data.crops.device)
         self.paste = mask[None, None]  # (1, 1, S, S)
 
+    @cached_property
+    def codes(self) -> torch.Tensor:
+        """(N, R) lips that the painter sees; ``model.lips`` must be taught."""
+        return self.lips.cross_fitted(self.model.lips)
+
     def warm_up(self) -> None:
         """Teach what speech says of the lips."""
         teach_lips(self.model.lips, self.lips, self.params, self.compute, self.seed)
@@ -111,7 +117,7 @@ class GeneratorTask:
         crops, draw = batch.crops, batch.draw
         with self.compute.autocast():
             features = self.model.encode_reference(self.reference)
-            painted = self.model.generate(crops, features, self.model.lips(batch.speech))
+            painted = self.model.generate(crops, features, self.codes[batch.frames])
         painted = painted.float()
         pasted = crops + self.paste * (painted - crops)
         terms = {
@@ -138,11 +144,7 @@ class GeneratorTask:
         both = augment.shift(torch.cat([crops, lips], 1), params.shift, params.clip, draw)
         crops, lips = both[:, :3], both[:, 3:]
         crops = augment.colour(crops, params.jitter, params.clip, draw)
-        speech = data.windows(frames, params.past, params.future)
-        speech = speech.unflatten(0, (-1, params.clip)).flatten(1, 2)  # one gain for a whole clip
-        speech = augment.loudness(speech, params.gain, data.per_decibel, draw)
-        speech = speech.reshape(len(frames), params.past + 1 + params.future, -1)
-        return Batch(starts, crops, lips, speech, draw)
+        return Batch(starts, crops, lips, frames, draw)
 
     def _expert(
         self,
