@@ -28,10 +28,8 @@ def write_page(path: Path, profile: Profile) -> None:
 
     page = Page(figsize=SIZE, facecolor="white")
     recording = profile.recording
-    grid = page.add_gridspec(
-        4, FACES, left=0.05, right=0.985, top=0.895, bottom=0.055, hspace=0.42, wspace=0.06,
-        height_ratios=(1.25, 0.8, 0.8, 0.8), width_ratios=[1] * FACES,
-    )  # fmt: skip
+    faces = page.add_gridspec(1, FACES, left=0.02, right=0.98, top=0.885, bottom=0.665, wspace=0.05)
+    plots = page.add_gridspec(3, 1, left=0.05, right=0.5, top=0.6, bottom=0.055, hspace=0.3)
     page.text(0.02, 0.965, recording.name, fontsize=17, weight="bold", color=INK, va="center")
     source = recording.source
     facts = (
@@ -42,12 +40,11 @@ def write_page(path: Path, profile: Profile) -> None:
     _light(page, 0.975, 0.955, profile.verdict, 0.014)
     said = headline(profile)
     page.text(0.958, 0.955, said, fontsize=12, color=INK, va="center", ha="right")
-    _faces(page, grid, profile)
-    left = slice(0, 3)
-    _mouth(page.add_subplot(grid[1, left]), profile)
-    _angles(page.add_subplot(grid[2, left]), profile)
-    _loudness(page.add_subplot(grid[3, left]), profile)
-    _lights(page, profile, top=0.64, left=0.53)
+    _faces(page, faces, profile)
+    _mouth(page.add_subplot(plots[0]), profile)
+    _angles(page.add_subplot(plots[1]), profile)
+    _loudness(page.add_subplot(plots[2]), profile)
+    _lights(page, profile, top=0.6, left=0.53)
     with atomic_path(path) as temporary:
         page.savefig(temporary, dpi=DPI)
 

@@ -166,7 +166,7 @@ def flicker(value: float) -> Figure:
     advice = {
         "green": "steady light",
         "amber": "the light flickers; set the shutter to 1/50 s (1/60 s where mains has 60 Hz)",
-        "red": "strong flicker is learned too; other lamps, shutter 1/50 s (1/60 s), fixed exposure",
+        "red": "strong flicker is learned too; other lamps, shutter 1/50 s (1/60 s)",
     }[verdict]
     return Figure("flicker", "flicker of the light", value, "%", verdict, advice, {})
 
@@ -181,7 +181,7 @@ def cuts(frames: np.ndarray, recording: Recording) -> Figure:
         "amber": f"jumps at {places}{more} s; one take is better",
         "red": f"jumps at {places}{more} s; give one take, or each take as a video of its own",
     }[verdict]
-    return Figure("cuts", "cuts", float(len(frames)), "", verdict, advice, {})
+    return Figure("cuts", "cuts", float(len(frames)), "count", verdict, advice, {})
 
 
 def mouth(opening: np.ndarray, recording: Recording, sound: SoundFigures | None) -> Figure:
@@ -194,7 +194,7 @@ def mouth(opening: np.ndarray, recording: Recording, sound: SoundFigures | None)
                 spoken[round(start * recording.fps) : round(end * recording.fps)] = True
         counted &= spoken
     if counted.sum() < 2:
-        return _unknown("mouth_range", "range of the mouth", "of eye distance")
+        return _unknown("mouth_range", "range of the mouth", "eye distances")
     low, high = (float(v) for v in np.percentile(opening[counted], [5, 95]))
     verdict = judge(high - low, rules.MOUTH)
     advice = {
@@ -202,7 +202,7 @@ def mouth(opening: np.ndarray, recording: Recording, sound: SoundFigures | None)
         "amber": "the lips move little; speak more clearly, with open vowels",
         "red": "the lips hardly move; is this the person who speaks, and is the mouth free?",
     }[verdict]
-    unit, details = "of eye distance", {"low": low, "high": high}
+    unit, details = "eye distances", {"low": low, "high": high}
     return Figure("mouth_range", "range of the mouth", high - low, unit, verdict, advice, details)
 
 

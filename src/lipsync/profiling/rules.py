@@ -44,7 +44,7 @@ class Figure:
 
     Attributes:
         key, name: for machines and for people
-        unit: "" for counts; "share" is shown in percent
+        unit: "" where it has none; a "share" is shown in percent
         advice: one line; what to do, or why it is good
         details: further numbers by name
     """
@@ -65,6 +65,10 @@ class Figure:
             return (
                 f"{self.value:.0%}" if self.value == 0 or self.value >= 0.1 else f"{self.value:.1%}"
             )
+        if self.unit == "degrees":
+            return f"{self.value:.0f}°"
+        if self.unit == "count":
+            return f"{self.value:.0f}"
         digits = 2 if abs(self.value) < 1 and self.value else 1 if abs(self.value) < 10 else 0
         return f"{self.value:.{digits}f} {self.unit}".strip()
 

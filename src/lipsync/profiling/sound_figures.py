@@ -66,20 +66,25 @@ def _level(sound: SoundFigures) -> Figure:
 
 
 def _noise(sound: SoundFigures) -> Figure:
+    key, name, unit = "noise", "noise of the pauses", "dBFS"
     if sound.noise is None:
-        return Figure("noise", "noise of the pauses", None, "dBFS", "amber", NO_PAUSE, {})
+        return Figure(key, name, None, unit, "amber", NO_PAUSE, {})
     verdict = judge(sound.noise, rules.NOISE)
     advice = {
         "green": "a quiet room",
         "amber": "noise is heard in the pauses; a quieter room, the microphone closer",
         "red": "loud noise in the pauses; switch off fans and music, the microphone closer",
     }[verdict]
-    return Figure("noise", "noise of the pauses", sound.noise, "dBFS", verdict, advice, {})
+    if sound.noise_is_bound and verdict != "green":  # it may be speech
+        verdict, advice = "amber", NO_PAUSE
+    details = {"is_bound": sound.noise_is_bound}
+    return Figure(key, name, sound.noise, unit, verdict, advice, details)
 
 
 def _snr(sound: SoundFigures, chosen: ProfileParams) -> Figure:
+    key, name, unit = "snr", "speech over noise", "dB"
     if sound.noise is None or sound.level is None:
-        return Figure("snr", "speech over noise", None, "dB", "amber", NO_PAUSE, {})
+        return Figure(key, name, None, unit, "amber", NO_PAUSE, {})
     value = sound.level - sound.noise
     verdict = judge(value, chosen.snr)
     advice = {
@@ -87,7 +92,10 @@ def _snr(sound: SoundFigures, chosen: ProfileParams) -> Figure:
         "amber": "noise blurs soft sounds; bring the microphone closer or quieten the room",
         "red": "the voice drowns in noise; record again in a quiet room",
     }[verdict]
-    return Figure("snr", "speech over noise", value, "dB", verdict, advice, {})
+    if sound.noise_is_bound and verdict != "green":
+        verdict, advice = "amber", NO_PAUSE
+    details = {"is_bound": sound.noise_is_bound}
+    return Figure(key, name, value, unit, verdict, advice, details)
 
 
 NO_PAUSE = "no pause to measure it in; leave a second of silence at both ends"
