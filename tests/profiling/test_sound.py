@@ -48,12 +48,16 @@ def test_digital_silence_is_the_quietest_there_is():
     assert found["noise"].verdict == found["snr"].verdict == "green"
 
 
-def test_without_pauses_the_noise_is_a_bound():
-    found = figures(recording(speech=-25, noise=-35, pause=0))
+def test_without_pauses_the_quietest_moment_is_a_bound():
+    sound = recording(speech=-25, noise=-60, pause=0)
+    sound[40_000:44_800] *= 10 ** (-20 / 20)  # 0.3 s within the speech
+    found = figures(sound)
     assert found["silence"].verdict == "amber"
     assert found["noise"].details["is_bound"] is True
-    assert "no pause" in found["noise"].advice
-    assert found["noise"].verdict == found["snr"].verdict == "amber"
+    assert found["noise"].value < -45
+    loud = figures(recording(speech=-25, noise=-34))
+    assert loud["noise"].details["is_bound"] is True
+    assert "no moment is quiet" in loud["snr"].advice
 
 
 def test_a_distorted_or_faint_voice_is_named():

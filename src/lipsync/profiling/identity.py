@@ -34,7 +34,9 @@ TEMPLATE = np.array(
 MOUTH_CORNERS = (61, 291)
 FRONTAL = 15.0  # degrees of yaw and of pitch from the median within which a face is frontal
 FRAMES = 16  # that are averaged at most
-SAME_PERSON = 0.35  # cosine of two people's means from which they are taken to be the same
+# Cosine of two means from which they are taken to be one person: usual for ArcFace networks, and not
+# calibrated here. Each network has its own.
+SAME_PERSON = 0.35
 
 
 @dataclass(frozen=True)

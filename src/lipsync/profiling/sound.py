@@ -22,7 +22,7 @@ class SoundFigures:
         passages: speech and silence by turns
         speech: share of the time
         pauses: seconds in all
-        noise: of the pauses; without any, of the quietest HUSH seconds, which may hold speech
+        noise: of the pauses; without any (loud noise hides them too), of the quietest HUSH seconds
         noise_is_bound: whether there was no pause, so that the noise is at most ``noise``
         clipped: share of the samples
     """

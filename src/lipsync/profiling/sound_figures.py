@@ -75,8 +75,8 @@ def _noise(sound: SoundFigures) -> Figure:
         "amber": "noise is heard in the pauses; a quieter room, the microphone closer",
         "red": "loud noise in the pauses; switch off fans and music, the microphone closer",
     }[verdict]
-    if sound.noise_is_bound and verdict != "green":  # it may be speech
-        verdict, advice = "amber", NO_PAUSE
+    if sound.noise_is_bound and verdict != "green":
+        advice = NOT_QUIET
     details = {"is_bound": sound.noise_is_bound}
     return Figure(key, name, sound.noise, unit, verdict, advice, details)
 
@@ -93,12 +93,13 @@ def _snr(sound: SoundFigures, chosen: ProfileParams) -> Figure:
         "red": "the voice drowns in noise; record again in a quiet room",
     }[verdict]
     if sound.noise_is_bound and verdict != "green":
-        verdict, advice = "amber", NO_PAUSE
+        advice = NOT_QUIET
     details = {"is_bound": sound.noise_is_bound}
     return Figure(key, name, value, unit, verdict, advice, details)
 
 
-NO_PAUSE = "no pause to measure it in; leave a second of silence at both ends"
+NO_PAUSE = "too short to measure it; leave a second of silence at both ends"
+NOT_QUIET = "no moment is quiet: noise, music or echo; a quiet room, silence at both ends"
 
 
 def offset(timing: Timing, fps: float) -> Figure:
