@@ -34,8 +34,8 @@ TEMPLATE = np.array(
 MOUTH_CORNERS = (61, 291)
 FRONTAL = 15.0  # degrees of yaw and of pitch from the median within which a face is frontal
 FRAMES = 16  # that are averaged at most
-# Cosine of two means from which they are taken to be one person: usual for ArcFace networks, and not
-# calibrated here. Each network has its own.
+# Cosine of two means from which they are taken to be one person: usual for ArcFace networks, not
+# calibrated here; each network has its own.
 SAME_PERSON = 0.35
 
 

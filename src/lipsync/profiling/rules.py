@@ -20,9 +20,9 @@ CUT_OFF: Pair = (0.01, 0.1)  # share of frames whose face reaches out of the pic
 # Another face may be taken for the person when the tracker loses sight.
 SEVERAL_FACES: Pair = (0.01, 0.2)  # share of frames
 CUTS: Pair = (0.0, 6.0)  # jumps a minute; a jump every 10 s breaks what temporal losses compare
-# `appearance.sharpness` of four real clips is 0.47 to 0.58. A Gaussian blur with a sigma of 0.5 % of
-# the face box's side makes it 0.37 to 0.48, one of 1 % 0.27 to 0.36 (visibly soft), one of 2 % 0.20
-# to 0.25.
+# `appearance.sharpness` of four real clips is 0.47 to 0.58. A Gaussian blur of the face box with a
+# sigma of 0.5 % of its side leaves 0.37 to 0.48, of 1 % 0.27 to 0.36 (visibly soft), of 2 % 0.20 to
+# 0.25.
 SHARPNESS: Pair = (0.38, 0.28)
 # Mean of the face in % of white (as coded): green within, red beyond. Wide, as skin is dark or fair
 # in the best of light.
