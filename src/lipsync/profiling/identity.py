@@ -9,6 +9,7 @@ person (Deng et al., "ArcFace", 2019, https://arxiv.org/abs/1801.07698).
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -173,5 +174,5 @@ def read_identity(path: Path) -> Identity:
             )
     except FileNotFoundError:
         raise LipsyncError(f"{path}: no such file; run `dvc repro`") from None
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise LipsyncError(f"{path}: damaged: {error}; run `dvc repro`") from error

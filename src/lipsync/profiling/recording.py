@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -76,8 +77,7 @@ def read_person(person: str, video: Path) -> Recording:
     """
     data, metrics = Path("data") / person, Path("metrics") / person
     points, _, seen = read_landmarks(data / "landmarks.npz")
-    with np.load(data / "faces.npz") as faces:
-        boxes = faces["boxes"]
+    boxes = _read_boxes(data / "faces.npz")
     offset = _read_json(metrics / "offset.json")
     several = _read_json(metrics / "landmarks.json")["several_faces"]
     glances = Glances()
@@ -179,6 +179,16 @@ def _timing(
         trusted=not measured.doubt,
         applied_ms=0.0,
     )
+
+
+def _read_boxes(path: Path) -> np.ndarray:
+    try:
+        with np.load(path) as faces:
+            return np.asarray(faces["boxes"])
+    except FileNotFoundError:
+        raise LipsyncError(f"{path}: no such file; run `dvc repro`") from None
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise LipsyncError(f"{path}: damaged: {error}; run `dvc repro`") from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:
