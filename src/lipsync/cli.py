@@ -7,6 +7,7 @@ import typer
 
 from lipsync.errors import LipsyncError
 from lipsync.people import commands as people_commands
+from lipsync.profiling.command import profile
 from lipsync.stage import PARAMS_FILE, errors_for_people
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
 app.command()(people_commands.add)
 app.command("list")(people_commands.list_people)
 app.command()(people_commands.remove)
+app.command()(profile)
 
 
 @app.command()
