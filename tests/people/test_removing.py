@@ -124,6 +124,6 @@ def test_the_list_tells_what_is_done(three):
         ["bert", "data/videos/bert.mp4"],
     ]
     # sample: on record, but not there
-    assert rows[0][3:] == ["0:01", "0", "of", "10,", "next", "extract_frames"]
-    assert rows[1][3:] == ["0:01", "1", "of", "10,", "next", "detect_landmarks"]
+    assert rows[0][3:] == ["0:01", "0", "of", "11,", "next", "extract_frames"]
+    assert rows[1][3:] == ["0:01", "1", "of", "11,", "next", "detect_landmarks"]
     assert rows[2][3:5] == ["not", "pulled"]
