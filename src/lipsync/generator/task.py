@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -38,7 +39,7 @@ class Batch:
         share: of its clips among all, 0..1
         crops: (B, 3, S, S) 0..1; B = clips of this process * clip
         mouth_weight: (B, 1, S, S) 1 around the lips
-        speech: (B, past + 1 + future, D)
+        frames: (B,) int64, on the device
         draw: for what is random in the rest of the step
     """
 
@@ -47,7 +48,7 @@ class Batch:
     share: float
     crops: torch.Tensor
     mouth_weight: torch.Tensor
-    speech: torch.Tensor
+    frames: torch.Tensor
     draw: torch.Generator
 
 
@@ -108,6 +109,11 @@ class GeneratorTask:
         mask = torch.from_numpy(paste_mask(data.size)).to(data.crops.device)
         self.paste = mask[None, None]  # (1, 1, S, S)
 
+    @cached_property
+    def codes(self) -> torch.Tensor:
+        """(N, R) lips that the painter sees; ``model.lips`` must be taught."""
+        return self.lips.cross_fitted(self.model.lips)
+
     def warm_up(self) -> None:
         """Teach what speech says of the lips."""
         teach_lips(self.model.lips, self.lips, self.params, self.compute, self.seed)
@@ -123,7 +129,7 @@ class GeneratorTask:
         crops, share = batch.crops, batch.share
         with self.compute.autocast():
             features = self.model.encode_reference(self.reference)
-            painted = self.model.generate(crops, features, self.model.lips(batch.speech))
+            painted = self.model.generate(crops, features, self.codes[batch.frames])
         painted = painted.float()
         pasted = crops + self.paste * (painted - crops)
         terms = {
@@ -152,17 +158,13 @@ class GeneratorTask:
         both = augment.shift(torch.cat([crops, lips], 1), params.shift, params.clip, draw)
         crops, lips = both[:, :3], both[:, 3:]
         crops = augment.colour(crops, params.jitter, params.clip, draw)
-        speech = data.windows(frames, params.past, params.future)
-        speech = speech.unflatten(0, (-1, params.clip)).flatten(1, 2)  # one gain for a whole clip
-        speech = augment.loudness(speech, params.gain, data.per_decibel, draw)
-        speech = speech.reshape(len(frames), params.past + 1 + params.future, -1)
         # Drawn for the whole batch, so that a picture is the same in however many processes.
         mine = distributed.mine(len(starts))
         share = (mine.stop - mine.start) / len(starts)
         if not share:  # more processes than clips: one that does not count keeps in step
             mine = slice(0, 1)
         part = slice(mine.start * params.clip, mine.stop * params.clip)
-        return Batch(starts, mine, share, crops[part], lips[part], speech[part], draw)
+        return Batch(starts, mine, share, crops[part], lips[part], frames[part], draw)
 
     def _expert(self, pasted: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
         """Losses that a trained network judges, on pictures as the viewer sees them."""
