@@ -20,6 +20,7 @@ STAGES = [
     "crop_faces",
     "align_audio",
     "extract_audio_features",
+    "inherit",
     "train_syncnet",
     "train_generator",
     "evaluate",

@@ -10,7 +10,7 @@ from torch import nn
 from lipsync.errors import LipsyncError
 from lipsync.faces.masks import paste_mask
 from lipsync.generator import losses as L
-from lipsync.generator.lips import LipShapes, teach_lips
+from lipsync.generator.lips import LipBasis, LipShapes, known_line, teach_lips
 from lipsync.generator.model import Generator
 from lipsync.generator.params import GeneratorParams
 from lipsync.generator.perceptual import VGGFeatures
@@ -54,6 +54,7 @@ class GeneratorTask:
         syncnet: frozen, on the device; for the sync loss, and for the perceptual one without
             ``vgg``
         vgg: frozen, on the device; for the perceptual loss in place of SyncNet
+        basis: of a base's lips; by default the person's own
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class GeneratorTask:
         compute: Compute,
         seed: int,
         vgg: VGGFeatures | None = None,
+        basis: LipBasis | None = None,
     ) -> None:
         if params.losses.sync > 0 and params.clip < syncnet.frames:
             raise LipsyncError(
@@ -91,14 +93,19 @@ class GeneratorTask:
         self.clips = max(1, params.batch_size // params.clip)
         self.samples_per_step = self.clips * params.clip
         self.seen = torch.from_numpy(np.flatnonzero(data.seen[: split.training_end]))
-        self.lips = LipShapes(data, self.seen, params)
+        self._has_base = basis is not None
+        self.lips = LipShapes(data, self.seen, params, basis)
+        model.lips.components.copy_(self.lips.basis.components)
+        model.lips.unit.fill_(self.lips.basis.unit)
         model.lips.requires_grad_(False).eval()  # taught apart, in warm_up
         mask = torch.from_numpy(paste_mask(data.size)).to(data.crops.device)
         self.paste = mask[None, None]  # (1, 1, S, S)
 
     def warm_up(self) -> None:
-        """Teach what speech says of the lips."""
-        teach_lips(self.model.lips, self.lips, self.params, self.compute, self.seed)
+        """Teach what speech says of the lips, from nothing or from what the base says."""
+        lips = self.model.lips
+        line = self.lips.line(known_line(lips) if self._has_base else None)
+        teach_lips(lips, [self.lips], line, self.params, self.compute, self.seed)
 
     def steps(self) -> int:
         """Steps in an epoch, which is about as many frames as the training part has."""
