@@ -25,7 +25,7 @@ def inherit(params: PersonParams) -> None:
         alpha=adapter.alpha if base else None,
         syncnet_of=of,
     )
-    write_inherited(folder, inherited, syncnet)
+    write_inherited(inherited, syncnet)
 
 
 if __name__ == "__main__":

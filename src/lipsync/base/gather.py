@@ -29,7 +29,6 @@ class Gathered:
     name: str
     data: PersonData
     split: Split
-    weights_sha256: str  # of the speech encoder
 
     @property
     def used_frames(self) -> int:
@@ -92,7 +91,7 @@ def load_gathered(path: Path, device: torch.device) -> Gathered:
             int(stored["training_end"]), int(stored["validation_start"]), frames=len(kept)
         )
         data = make_person_data(stored | {"crops": pictures}, device)
-        return Gathered(path.stem, data, split, str(stored["weights_sha256"]))
+        return Gathered(path.stem, data, split)
     except FileNotFoundError:
         raise LipsyncError(f"{path}: no such file; run `dvc repro gather_base`") from None
     except (OSError, ValueError, KeyError, BadZipFile) as error:
@@ -114,7 +113,7 @@ def load_people(folder: Path, names: tuple[str, ...], device: torch.device) -> l
             )
     people = [load_gathered(folder / f"{name}.npz", device) for name in names]
     for other in people[1:]:
-        mine, theirs = kind(people[0]), kind(other)
+        mine, theirs = people[0].data.kind, other.data.kind
         for what, value in mine.items():
             if theirs[what] != value:
                 raise LipsyncError(
@@ -122,14 +121,3 @@ def load_people(folder: Path, names: tuple[str, ...], device: torch.device) -> l
                     f"{other.name}; give both the same params, or leave one out"
                 )
     return people
-
-
-def kind(person: Gathered) -> dict[str, str | int | float]:
-    """What has to be equal for all people of a base, and for those who adapt it."""
-    data = person.data
-    return {
-        "crop.size": data.size,
-        "frames.fps": data.fps,
-        "the number of speech features": data.speech_dimension,
-        "the speech encoder's SHA-256": person.weights_sha256,
-    }

@@ -6,6 +6,7 @@ base that is trained again makes nobody's trainings stale but those of the peopl
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,21 @@ class Inherited:
         """The SyncNet that is taken over, if any."""
         return self.folder / SYNCNET if self.syncnet_of else None
 
+    def refuse_other_kind(self, path: Path, found: Mapping[str, str | int | float]) -> None:
+        """LipsyncError if the base was made for other crops or speech than the person's.
+
+        Args:
+            path: of the person's data, for the message
+            found: as ``PersonData.kind`` says
+        """
+        wanted = (self.base or {}).get("kind", {})
+        for what, value in found.items():
+            if wanted.get(what) != value:
+                raise LipsyncError(
+                    f"{path}: {what} is {value}, but {wanted.get(what)} for the base; give both "
+                    "the same params, or set base: false"
+                )
+
 
 def read_base() -> dict[str, Any]:
     """What stage train_base says of the base; LipsyncError if there is none."""
@@ -57,15 +73,15 @@ def read_base() -> dict[str, Any]:
         raise LipsyncError(f"{path}: damaged: {error}; run `dvc repro train_base`") from error
 
 
-def write_inherited(folder: Path, inherited: Inherited, syncnet: Path | None) -> None:
-    """Write ``folder`` anew.
+def write_inherited(inherited: Inherited, syncnet: Path | None) -> None:
+    """Write ``inherited.folder`` anew.
 
     Args:
-        inherited: its ``folder`` is where the networks are to be found afterwards
         syncnet: the file that is copied where ``inherited.syncnet_of`` is set
     Raises:
-        LipsyncError: a network is missing; nothing is left in ``folder``.
+        LipsyncError: a network is missing; nothing is left in the folder.
     """
+    folder = inherited.folder
     shutil.rmtree(folder, ignore_errors=True)
     copies = {}
     if inherited.base:

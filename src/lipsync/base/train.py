@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from lipsync.base.gather import kind
 from lipsync.base.inherited import BASE, BASE_INFO, GENERATOR, SYNCNET
 from lipsync.base.params import BaseParams
 from lipsync.base.session import HISTORY, BaseSession
@@ -123,7 +122,7 @@ def write_base(session: BaseSession | None, figures: dict[str, Any]) -> None:
     """Write base.json and the stage's metrics; without a session, that there is no base."""
     people = session.people if session else []
     info: dict[str, Any] = {"people": [person.name for person in people]}
-    info |= {"kind": kind(people[0])} if people else {}
+    info |= {"kind": people[0].data.kind} if people else {}
     for path, content in ((BASE / BASE_INFO, info), (FIGURES, {"people": len(people)} | figures)):
         with atomic_path(path) as temporary:
             temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

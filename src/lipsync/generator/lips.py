@@ -66,6 +66,11 @@ def find_basis(people: Sequence[torch.Tensor], count: int) -> LipBasis:
     return LipBasis(components[:count], float(unit))
 
 
+def known_basis(lips: LipPredictor) -> LipBasis:
+    """The basis that ``lips`` was taught in."""
+    return LipBasis(lips.components.detach().cpu().double(), lips.unit.item())
+
+
 class LipShapes:
     """The lips of a person as a few numbers: how far they are from their mean along a basis.
 

@@ -26,6 +26,7 @@ class PersonData:
         per_decibel: what 1 dB adds to a speech feature; 0 where features know no level
         instants: that a speech row holds one after the other
         fps: frames a second
+        weights_sha256: of the speech encoder's weights; empty where it has none
     """
 
     crops: torch.Tensor
@@ -38,6 +39,17 @@ class PersonData:
     per_decibel: float
     instants: int
     fps: float
+    weights_sha256: str = ""
+
+    @property
+    def kind(self) -> dict[str, str | int | float]:
+        """What has to be equal for all people of a base, and for those who adapt it."""
+        return {
+            "crop.size": self.size,
+            "frames.fps": self.fps,
+            "the number of speech features": self.speech_dimension,
+            "the speech encoder's SHA-256": self.weights_sha256,
+        }
 
     @property
     def frames(self) -> int:
@@ -111,8 +123,10 @@ def load_person_data(
         with np.load(faces) as archive:
             stored = {name: archive[name] for name in ("crops", "valid", "seen", "lips")}
         with np.load(speech) as archive:
-            names = ("rows", "silence", "per_decibel", "instants", "fps")
-            stored |= {name: archive[name] for name in names}
+            names = ("rows", "silence", "per_decibel", "instants", "fps", "weights_sha256")
+            stored |= {name: archive[name] for name in names if name in archive}
+            if missing := set(names[:-1]) - stored.keys():
+                raise KeyError(", ".join(sorted(missing)))
     except FileNotFoundError as error:
         raise LipsyncError(f"{error.filename}: no such file; run `dvc repro`") from None
     except (OSError, ValueError, KeyError, BadZipFile) as error:
@@ -145,6 +159,7 @@ def make_person_data(
         per_decibel=float(stored["per_decibel"]),
         instants=int(stored["instants"]),
         fps=float(stored["fps"]),
+        weights_sha256=str(stored.get("weights_sha256", "")),
     )
 
 
