@@ -105,7 +105,11 @@ def prepare(work: Path, person: str) -> None:
     if not (work / "models" / person / "syncnet_state.safetensors").exists():
         stages = list(YAML().load(work / "dvc.yaml")["stages"])  # in the order they run in
         for stage in stages[stages.index("extract_frames") : stages.index("train_generator")]:
-            run(work, stage, person)
+            if stage == "train_base":
+                if not (work / "models/base/networks").exists():
+                    run(work, stage)
+            elif stage != "gather_base":
+                run(work, stage, person)
 
 
 def epochs_for(work: Path, person: str, steps: int) -> int:
@@ -132,7 +136,12 @@ def train_variant(work: Path, person: str, variant: str, steps: int) -> Path:
     yaml.dump(params, work / "params.yaml")
     for folder in ("data", "models"):
         (work / folder / name).mkdir(parents=True, exist_ok=True)
-    shared = [*(work / "data" / person).iterdir(), work / "models" / person / "syncnet.safetensors"]
+    models = work / "models" / person
+    shared = [
+        *(work / "data" / person).iterdir(),
+        models / "syncnet.safetensors",
+        models / "inherited",
+    ]
     for source in shared:
         target = source.parent.with_name(name) / source.name
         if not target.exists():

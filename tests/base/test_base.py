@@ -34,6 +34,11 @@ def project(project_copy) -> Path:
     return folder
 
 
+def change_bob(project: Path, **entries: object) -> None:
+    """Bob's own params."""
+    change_params(project, lambda values: values["people"]["bob"].update(entries))
+
+
 def test_it_is_trained_over_both_and_makes_nobody_elses_training_stale(project):
     output = must(project, "dvc", "repro", "train_generator@sample")
     for stage in ("gather_base@sample", "gather_base@bob", "train_base", "inherit@sample"):
@@ -59,7 +64,7 @@ def test_killed_anywhere_the_base_ends_with_the_same_bytes(project):
 
 
 def test_an_adapter_is_trained_exported_and_small(project):
-    change_params(project, lambda values: values["people"]["bob"].update(base=True))
+    change_bob(project, base=True)
     output = must(project, "dvc", "repro", "export@bob")
     assert "takes over the SyncNet of base; trains nothing" in output
     assert "Running stage 'train_base'" not in output
@@ -82,13 +87,13 @@ def test_an_adapter_is_trained_exported_and_small(project):
 def test_an_adapter_continues_to_the_same_bytes(project):
     before = results(project, "generator", "bob")
     shutil.rmtree(project / ".scratch/train_generator/bob")
-    change_params(project, lambda values: values["people"]["bob"].update(epochs=2))
+    change_bob(project, epochs=2)
     must(project, "dvc", "repro", "-s", "train_generator@bob")
     whole = results(project, "generator", "bob")
     assert whole != before
     shutil.rmtree(project / ".scratch/train_generator/bob")
     for epochs in (1, 2):
-        change_params(project, lambda values: values["people"]["bob"].update(epochs=epochs))
+        change_bob(project, epochs=epochs)
         must(project, "python", "stages/train_generator.py", "bob")
     assert results(project, "generator", "bob") == whole
 
