@@ -21,8 +21,7 @@ def inherit(params: PersonParams) -> None:
     inherited = Inherited(
         folder,
         base=base,
-        rank=adapter.rank if base else None,
-        alpha=adapter.alpha if base else None,
+        adapter=adapter.model_dump() if base else None,
         syncnet_of=of,
     )
     write_inherited(inherited, syncnet)

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from lipsync.base.inherited import read_inherited
+from lipsync.generator.adapter import AdapterShape
 from lipsync.generator.lips import known_basis
 from lipsync.generator.model import Generator
 from lipsync.generator.params import GeneratorParams
@@ -51,8 +52,11 @@ def train_generator(params: PersonParams) -> None:
         model, basis = Generator(data.size, data.speech_dimension, **chosen.architecture()), None
     else:
         inherited.refuse_other_kind(Path("data") / params.person, data.kind)
-        model = adapt_base(inherited.generator, inherited.rank, inherited.alpha)
-        chosen, basis = chosen.of_base(model.config), known_basis(model.lips)
+        wanted = dict(inherited.adapter)
+        lips_epochs = wanted.pop("lips_epochs")
+        adapter = AdapterShape(**wanted)
+        model = adapt_base(inherited.generator, adapter)
+        chosen, basis = chosen.of_base(model.config, lips_epochs), known_basis(model.lips)
     model.lips.standardize.fit(session.training_rows())
     model.to(device, memory_format=torch.channels_last)
     task = GeneratorTask(
@@ -72,14 +76,8 @@ def train_generator(params: PersonParams) -> None:
     if inherited.generator is None:
         save_generator(models / "generator.safetensors", state.ema, picture)
     else:
-        save_adapter(
-            models / "generator.safetensors",
-            state.ema,
-            inherited.generator,
-            inherited.rank,
-            inherited.alpha,
-            picture,
-        )
+        base = inherited.generator
+        save_adapter(models / "generator.safetensors", state.ema, base, adapter, picture)
     lips = task.lips_figures(state.ema)
     session.write(state, {"sync_weight": chosen.losses.sync} | lips)
 

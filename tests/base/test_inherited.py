@@ -6,11 +6,13 @@ import pytest
 import torch
 
 from lipsync.base.inherited import Inherited, read_inherited, write_inherited
+from lipsync.base.params import AdapterParams
 from lipsync.errors import LipsyncError
 from lipsync.syncnet.model import SyncNet
 from lipsync.syncnet.weights import load_fitting_syncnet, save_syncnet
 from tests.tiny import tiny_person
 
+ADAPTER = AdapterParams().model_dump()
 BASE = {"people": ["alice"], "kind": tiny_person().kind}
 
 
@@ -40,7 +42,7 @@ def test_nothing_inherited_stays_the_same_whatever_the_base_becomes(here):
 
 def test_a_base_is_copied_and_another_one_is_seen(here):
     models, source = here / "models/bob", here / "models/base/networks/syncnet.safetensors"
-    wanted = Inherited(models / "inherited", BASE, 4, 8.0, "base")
+    wanted = Inherited(models / "inherited", BASE, ADAPTER, "base")
     write_inherited(wanted, source)
     found = read_inherited(models)
     assert found == wanted
@@ -65,7 +67,7 @@ def test_what_is_not_there_is_named_with_the_remedy(here):
 
 
 def test_a_base_for_other_data_is_refused(here):
-    inherited = Inherited(here, BASE, 4, 8.0, "base")
+    inherited = Inherited(here, BASE, ADAPTER, "base")
     inherited.refuse_other_kind(here, tiny_person().kind)
     other = tiny_person().kind | {"crop.size": 96}
     with pytest.raises(LipsyncError, match=r"crop\.size is 96, but 64 for the base"):

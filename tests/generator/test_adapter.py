@@ -8,7 +8,7 @@ import torch
 
 from lipsync.base.params import AdapterParams
 from lipsync.errors import LipsyncError
-from lipsync.generator.adapter import MARK, Adapted, adapt, adapters
+from lipsync.generator.adapter import MARK, Adapted, AdapterShape, adapt, adapters
 from lipsync.generator.lips import known_basis
 from lipsync.generator.model import Generator
 from lipsync.generator.params import GeneratorParams
@@ -37,6 +37,7 @@ PARAMS = GeneratorParams.model_validate(
         "lips": {"epochs": 5, "members": 2, "channels": 8},
     }
 )
+SHAPE = AdapterShape(rank=2, alpha=4.0, straight=0.3)  # as the base's, or it would differ at once
 CPU = Compute(torch.device("cpu"), torch.float32)
 REFERENCE = np.full((64, 64, 3), 90, np.uint8)
 
@@ -90,7 +91,7 @@ def test_merged_a_layer_does_as_before(layer):
 
 def test_at_the_start_it_is_the_base_exactly_and_folded_it_paints_the_same(base):
     path, model = base
-    adapted = adapt_base(path, 2, 4.0).eval()
+    adapted = adapt_base(path, SHAPE).eval()
     assert torch.equal(adapted(*inputs()), model(*inputs()))
     stirred(adapted)
     assert not torch.allclose(adapted(*inputs()), model(*inputs()), atol=1e-2)
@@ -101,8 +102,8 @@ def test_at_the_start_it_is_the_base_exactly_and_folded_it_paints_the_same(base)
 
 def test_it_comes_back_as_it_was_and_only_on_its_own_base(base, tmp_path):
     path, model = base
-    adapted, file = stirred(adapt_base(path, 2, 4.0)).eval(), tmp_path / "generator.safetensors"
-    save_adapter(file, adapted, path, 2, 4.0, REFERENCE)
+    adapted, file = stirred(adapt_base(path, SHAPE)).eval(), tmp_path / "generator.safetensors"
+    save_adapter(file, adapted, path, SHAPE, REFERENCE)
     again, picture = load_generator(file)
     assert np.array_equal(picture, REFERENCE)
     assert torch.allclose(again(*inputs()), adapted(*inputs()), atol=1e-3)
@@ -127,7 +128,8 @@ def test_it_is_at_most_a_twentieth_of_its_base(preset, tmp_path):
     adapt(model, wanted.rank, wanted.alpha, leave=(model.lips.line,))
     base, file = tmp_path / "base", tmp_path / "generator.safetensors"
     base.write_bytes(b"any")
-    save_adapter(file, model, base, wanted.rank, wanted.alpha, np.zeros((0, 0, 3), np.uint8))
+    shape = AdapterShape(wanted.rank, wanted.alpha, wanted.straight)
+    save_adapter(file, model, base, shape, np.zeros((0, 0, 3), np.uint8))
     assert file.stat().st_size < whole / 20
 
 
@@ -136,7 +138,7 @@ def test_training_moves_adapters_and_nothing_of_the_base(base):
     data = tiny_person()
     split = split_frames(data.frames, data.fps, SplitParams(validation=0.25, gap=0.4))
     torch.manual_seed(0)
-    model = adapt_base(path, 2, 4.0)
+    model = adapt_base(path, SHAPE)
     model.lips.standardize.fit(data.rows(split.training))
     syncnet = SyncNet(64, 8, channels=8, embedding=16).requires_grad_(False).eval()
     task = GeneratorTask(

@@ -26,14 +26,13 @@ class Inherited:
 
     Attributes:
         base: what base.json says of the base whose generator is adapted, or None
-        rank, alpha: of the adapter; None without a base
+        adapter: section ``adapter`` of params.yaml; None without a base
         syncnet_of: "base", a person's name, or a path; None for an own SyncNet
     """
 
     folder: Path
     base: dict[str, Any] | None = None
-    rank: int | None = None
-    alpha: float | None = None
+    adapter: dict[str, Any] | None = None
     syncnet_of: str | None = None
 
     @property

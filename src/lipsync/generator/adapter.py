@@ -10,12 +10,27 @@ product is added to W, and nothing is left to pay for.
 import copy
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 Layer = nn.Conv1d | nn.Conv2d | nn.Linear
 MARK = "lora_"  # what the names of all adapter tensors contain
+
+
+@dataclass(frozen=True)
+class AdapterShape:
+    """What an adapter's file has to say beside its tensors.
+
+    Attributes:
+        rank, alpha: of all layers
+        straight: share of the straight line in the guess of the lips, 0..1
+    """
+
+    rank: int
+    alpha: float
+    straight: float
 
 
 class Adapted(nn.Module):

@@ -59,9 +59,9 @@ class GeneratorParams(OptimizerParams, key="generator"):
         """The same with the sync loss switched off."""
         return self.model_copy(update={"losses": self.losses.model_copy(update={"sync": 0.0})})
 
-    def of_base(self, config: dict[str, Any]) -> "GeneratorParams":
-        """The same with the windows of speech and the number of shapes of a base's ``config``."""
-        lips = self.lips.model_copy(update={"shapes": config["shapes"]})
+    def of_base(self, config: dict[str, Any], lips_epochs: int) -> "GeneratorParams":
+        """The same with a base's windows of speech and number of shapes, of its ``config``."""
+        lips = self.lips.model_copy(update={"shapes": config["shapes"], "epochs": lips_epochs})
         own = {"past": config["past"], "future": config["future"], "lips": lips}
         return self.model_copy(update=own)
 

@@ -5,15 +5,15 @@ tensors and the straight line in half precision, the statistics of the person's 
 reference picture. The base lies beside it, in ``inherited/``.
 """
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from lipsync.errors import LipsyncError
 from lipsync.files import sha256
-from lipsync.generator.adapter import MARK, adapt
+from lipsync.generator.adapter import MARK, AdapterShape, adapt
 from lipsync.generator.model import Generator
 from lipsync.training.tensors import read_header, read_tensors, write_tensors
 from lipsync.training.weights import load_model, save_model
@@ -47,18 +47,19 @@ def load_generator(path: Path) -> tuple[Generator, np.ndarray]:
     return model, extra[REFERENCE].numpy()
 
 
-def adapt_base(base: Path, rank: int, alpha: float) -> Generator:
+def adapt_base(base: Path, adapter: AdapterShape) -> Generator:
     """A base's generator with adapters that change nothing yet, on the CPU.
 
     The straight line has none: it is fitted anew, as a whole. Only adapters may be trained.
     """
     model, _ = load_model(base, Generator, FORMAT)
-    adapt(model, rank, alpha, leave=(model.lips.line,))
+    adapt(model, adapter.rank, adapter.alpha, leave=(model.lips.line,))
+    model.lips.straight = adapter.straight
     return model
 
 
 def save_adapter(
-    path: Path, model: Generator, base: Path, rank: int, alpha: float, reference: np.ndarray
+    path: Path, model: Generator, base: Path, adapter: AdapterShape, reference: np.ndarray
 ) -> None:
     """Write what ``model``, made by ``adapt_base``, has beyond its base, and the reference crop."""
     tensors = {}
@@ -67,8 +68,7 @@ def save_adapter(
             whole = name.startswith("lips.standardize.")
             kind = torch.float32 if whole else torch.float16
             tensors[name] = value.detach().cpu().contiguous().to(kind)
-    header: dict[str, Any] = {"format": ADAPTER_FORMAT, "rank": rank, "alpha": alpha}
-    header["base_sha256"] = sha256(base)
+    header = {"format": ADAPTER_FORMAT, "adapter": asdict(adapter), "base_sha256": sha256(base)}
     picture = torch.from_numpy(np.ascontiguousarray(reference))
     write_tensors(path, tensors | {REFERENCE: picture}, header)
 
@@ -85,7 +85,7 @@ def _load_adapted(path: Path) -> tuple[Generator, np.ndarray]:
         )
     try:
         picture = tensors.pop(REFERENCE)
-        model = adapt_base(base, header["rank"], header["alpha"])
+        model = adapt_base(base, AdapterShape(**header["adapter"]))
         own = {name: value.float() for name, value in tensors.items()}
         wanted = {n for n in model.state_dict() if n.startswith(OWN) or MARK in n}
         if own.keys() != wanted:
