@@ -35,6 +35,11 @@ class Gathered:
         """Frames with a face in the training part that are kept."""
         return int(self.data.valid[: self.split.training_end].sum())
 
+    def speech_statistics(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and deviation (D,) of the speech rows of the training part."""
+        rows = self.data.rows(self.split.training)
+        return rows.mean(0), rows.std(0)
+
     def known_lips(self) -> torch.Tensor:
         """Lips that were seen in the training part, (T, 80) float64 on the CPU."""
         seen = np.flatnonzero(self.data.seen[: self.split.training_end])

@@ -85,7 +85,6 @@ def train_base_generator(
         )
     data = people[0].data
     model = Generator(data.size, data.speech_dimension, **chosen.architecture())
-    model.lips.standardize.take(*session.speech_statistics())
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     basis = find_basis([person.known_lips() for person in people], chosen.lips.shapes)
     tasks, references = {}, []
@@ -106,15 +105,17 @@ def train_base_generator(
             vgg.to(device) if vgg else None,
             basis,
         )
-    task = GeneratorsTogether(tasks, session.seed)
+    own = {person.name: person.speech_statistics() for person in people}
+    task = GeneratorsTogether(tasks, own, session.seed)
     epochs = session.params[BaseParams].epochs
     # What the SyncNet says is in the losses, so another one makes another training.
     also_read = also_read | {"syncnet": BASE / SYNCNET}
     state = session.train("generator", model, task, chosen, epochs, also_read)
+    figures = {"sync_weight": chosen.losses.sync} | task.lips_figures(state.ema)
     picture = references[0][0].permute(1, 2, 0).cpu().numpy()  # (S, S, 3)
     assert isinstance(state.ema, Generator)
+    state.ema.lips.standardize.take(*session.speech_statistics())  # of nobody in particular
     save_generator(BASE / GENERATOR, state.ema, picture)
-    figures = {"sync_weight": chosen.losses.sync} | task.lips_figures(state.ema)
     return session.write_history("generator", state, figures)
 
 

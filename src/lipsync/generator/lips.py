@@ -16,7 +16,7 @@ Speech is heard at moments between frames too, where its rows are finer than fra
 between those of the two frames: a mel encoder's four columns a frame make four times the examples.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -203,11 +203,13 @@ def teach_lips(
     params: GeneratorParams,
     compute: Compute,
     seed: int,
+    enter: Callable[[int], None] = lambda number: None,
 ) -> None:
     """Set the line and train the nets, or their adapters; ``lips`` is frozen before and after.
 
     Args:
         people: each has as many steps as the others, in turns
+        enter: is told whose step comes, as an index of ``people``
     """
     with torch.no_grad():
         lips.line.weight.copy_(torch.from_numpy(line.weights.T))
@@ -221,16 +223,19 @@ def teach_lips(
     optimizer = torch.optim.AdamW(
         weights, lr=params.lips.learning_rate, weight_decay=params.weight_decay, fused=True
     )
-    steps = sum(shapes.steps for shapes in people)
+    # Whole rounds, so that nobody has a step more than others.
+    steps = len(people) * round(sum(shapes.steps for shapes in people) / len(people))
     for step in progress(range(steps), desc="lips from speech"):
         draw = step_generator(seed, step)
         torch.manual_seed(draw.initial_seed())  # dropout draws from the global generator
         warm = min(1.0, (step + 1) / max(1, params.warmup_steps))
         for group in optimizer.param_groups:
             group["lr"] = params.lips.learning_rate * warm
+        turn = step % len(people)
+        enter(turn)
         optimizer.zero_grad(set_to_none=True)
         with compute.autocast():
-            loss = people[step % len(people)].loss(lips, draw)
+            loss = people[turn].loss(lips, draw)
         loss.backward()
         nn.utils.clip_grad_norm_(weights, params.gradient_clip)
         optimizer.step()

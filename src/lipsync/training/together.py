@@ -51,15 +51,23 @@ class Together(Generic[T]):
     def losses(self, epoch: int, step: int) -> dict[str, torch.Tensor]:
         """Of one person's step."""
         name, their_epoch, their_step = self.turn(epoch, step)
+        self.enter(name, None)
         return self.tasks[name].losses(their_epoch, their_step)
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """The mean of each figure over people, and each person's own as ``<name>/<figure>``."""
-        found = {name: task.validate(model) for name, task in self.tasks.items()}
+        found = {}
+        for name, task in self.tasks.items():
+            self.enter(name, model)
+            found[name] = task.validate(model)
         figures = next(iter(found.values()))
         mean = {key: sum(each[key] for each in found.values()) / len(found) for key in figures}
         own = {f"{name}/{key}": each[key] for name, each in found.items() for key in each}
         return mean | own
+
+    def enter(self, name: str, model: nn.Module | None) -> None:
+        """Called before a person's step, and before that person is judged by ``model``; what the
+        model has to know of that person is set here."""
 
     def picture(self, model: nn.Module) -> bytes | None:
         """Nothing to see along the way."""
