@@ -106,7 +106,11 @@ def prepare(work: Path, person: str) -> None:
     if not (work / "models" / person / "syncnet_state.safetensors").exists():
         stages = list(YAML().load(work / "dvc.yaml")["stages"])  # in the order they run in
         for stage in stages[stages.index("extract_frames") : stages.index("train_generator")]:
-            run(work, stage, person)
+            if stage == "train_base":
+                if not (work / "models/base/networks").exists():
+                    run(work, stage)
+            elif stage != "gather_base":
+                run(work, stage, person)
 
 
 def epochs_for(work: Path, person: str, steps: int) -> int:
@@ -133,12 +137,10 @@ def train_variant(work: Path, person: str, variant: str, steps: int) -> Path:
     yaml.dump(params, work / "params.yaml")
     for folder in ("data", "models"):
         (work / folder / name).mkdir(parents=True, exist_ok=True)
-    heard = [
-        work / "data" / person / "speech.npz",
-        work / "models" / person / "syncnet.safetensors",
-    ]
+    models = work / "models" / person
+    heard = [work / "data" / person / "speech.npz", models / "syncnet.safetensors"]
     hears_otherwise = "speech" in VARIANTS[variant]
-    for source in {*(work / "data" / person).iterdir(), *heard}:
+    for source in {*(work / "data" / person).iterdir(), *heard, models / "inherited"}:
         if hears_otherwise and source in heard:
             continue
         target = source.parent.with_name(name) / source.name

@@ -1,16 +1,19 @@
-"""Train the face generator of one person."""
+"""Train the face generator of one person, from nothing or as an adapter of the base."""
 
 import sys
 from pathlib import Path
 
 import torch
 
+from lipsync.base.inherited import read_inherited
+from lipsync.generator.adapter import AdapterShape
+from lipsync.generator.lips import known_basis
 from lipsync.generator.model import Generator
 from lipsync.generator.params import GeneratorParams
 from lipsync.generator.perceptual import load_vgg, vgg_file
 from lipsync.generator.reference import choose_reference
 from lipsync.generator.task import GeneratorTask
-from lipsync.generator.weights import save_generator
+from lipsync.generator.weights import adapt_base, save_adapter, save_generator
 from lipsync.params import PersonParams
 from lipsync.stage import stage
 from lipsync.syncnet.weights import load_syncnet, load_trust
@@ -35,6 +38,7 @@ def train_generator(params: PersonParams) -> None:
             vgg = load_vgg(chosen.perceptual.weights, PRETRAINED)
         also_read["vgg19"] = vgg_file(chosen.perceptual.weights, PRETRAINED)
     session = open_session("train_generator", params, also_read)
+    inherited = read_inherited(models)
     data, device = session.data, session.compute.device
     syncnet = load_syncnet(models / "syncnet.safetensors").to(device)
     trust = load_trust(models / "syncnet.safetensors")
@@ -48,7 +52,15 @@ def train_generator(params: PersonParams) -> None:
     training = slice(0, session.split.training_end)
     number = choose_reference(data.crops[training], data.seen[training], data.mouth[training])
     reference = data.crops[number : number + 1]  # (1, 3, S, S)
-    model = Generator(data.size, data.speech_dimension, **chosen.architecture())
+    if inherited.generator is None:
+        model, basis = Generator(data.size, data.speech_dimension, **chosen.architecture()), None
+    else:
+        inherited.refuse_other_kind(Path("data") / params.person, data.kind)
+        wanted = dict(inherited.adapter)
+        lips_epochs = wanted.pop("lips_epochs")
+        adapter = AdapterShape(**wanted)
+        model = adapt_base(inherited.generator, adapter)
+        chosen, basis = chosen.of_base(model.config, lips_epochs), known_basis(model.lips)
     model.lips.standardize.fit(session.training_rows())
     model.to(device, memory_format=torch.channels_last)
     task = GeneratorTask(
@@ -61,10 +73,15 @@ def train_generator(params: PersonParams) -> None:
         session.compute,
         session.seed,
         vgg.to(device) if vgg else None,
+        basis,
     )
     state = session.train(model, task, chosen, params[Epochs].root)
     picture = reference[0].permute(1, 2, 0).cpu().numpy()  # (S, S, 3)
-    save_generator(models / "generator.safetensors", state.ema, picture)
+    if inherited.generator is None:
+        save_generator(models / "generator.safetensors", state.ema, picture)
+    else:
+        base = inherited.generator
+        save_adapter(models / "generator.safetensors", state.ema, base, adapter, picture)
     lips = task.lips_figures(state.ema)
     session.write(state, {"sync_weight": chosen.losses.sync} | lips)
 

@@ -43,22 +43,22 @@ class Fate:
     count: float = 1
 
 
-def run_stage(folder: Path, script: str, fate: Fate) -> int:
-    """Exit code of ``stages/<script>.py sample`` in ``folder``; -SIGKILL when it was killed."""
-    process = _FORKS.Process(target=_live, args=(folder, script, fate))
+def run_stage(folder: Path, script: str, fate: Fate, *person: str) -> int:
+    """Exit code of ``stages/<script>.py <person>`` in ``folder``; -SIGKILL when it was killed."""
+    process = _FORKS.Process(target=_live, args=(folder, script, fate, *person))
     process.start()
     process.join()
     assert process.exitcode is not None
     return process.exitcode
 
 
-def _live(folder: Path, script: str, fate: Fate) -> None:
+def _live(folder: Path, script: str, fate: Fate, *person: str) -> None:
     os.chdir(folder)
     log = os.open("stage.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.environ.pop("LIPSYNC_SCRATCH", None)
-    sys.argv = [f"stages/{script}.py", "sample"]
+    sys.argv = [f"stages/{script}.py", *person]
     _prepare(fate)
     runpy.run_path(sys.argv[0], run_name="__main__")
 

@@ -21,6 +21,7 @@ STAGES = [
     "align_audio",
     "profile",
     "extract_audio_features",
+    "inherit",
     "train_syncnet",
     "train_generator",
     "evaluate",
@@ -132,14 +133,14 @@ def contents(folder: Path, paths: Iterable[str]) -> dict[str, bytes]:
     return found
 
 
-def results(folder: Path, network: str) -> dict[str, bytes]:
+def results(folder: Path, network: str, person: str = "sample") -> dict[str, bytes]:
     """Everything that the training of a network leaves for DVC."""
     found = contents(
         folder,
         [
-            f"models/sample/{network}.safetensors",
-            f"models/sample/{network}_state.safetensors",
-            f"metrics/sample/{network}",
+            f"models/{person}/{network}.safetensors",
+            f"models/{person}/{network}_state.safetensors",
+            f"metrics/{person}/{network}",
         ],
     )
     assert len(found) >= 6

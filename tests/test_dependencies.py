@@ -88,8 +88,8 @@ def test_params_are_what_the_stage_asks_for(root, name):
             if subscript and ast.unparse(node.value).endswith("params"):
                 asked.add(node.slice.id)
     keys = set()
-    for module in ("faces", "media", "speech", "syncnet", "generator", "training", "evaluation",
-                   "export", "profiling", "rendering"):  # fmt: skip
+    for module in ("base", "faces", "media", "speech", "syncnet", "generator", "training",
+                   "evaluation", "export", "profiling", "rendering"):  # fmt: skip
         package = importlib.import_module(f"lipsync.{module}.params")
         keys |= {getattr(package, cls).key for cls in asked if hasattr(package, cls)}
     declared = {str(param).split(".")[0] for param in entry(name).get("params", [])} - {"people"}
@@ -100,7 +100,8 @@ def test_params_are_what_the_stage_asks_for(root, name):
 def test_every_stage_of_a_person_follows_that_persons_overrides():
     for name, stage in STAGES.items():
         if "do" in stage:
-            assert "people.${key}" in stage["do"]["params"], name
+            person = "key" if stage["foreach"] == "${people}" else "item"  # of a list
+            assert f"people.${{{person}}}" in stage["do"]["params"], name
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -160,7 +160,7 @@ def test_what_is_shared_cannot_be_overridden(write, section, key):
     assert f"people.alice.{section}.{key}: is the same for everybody" in refused(path)
 
 
-@pytest.mark.parametrize("name", ["face", "pretrained", "speech", "videos"])
+@pytest.mark.parametrize("name", ["base", "face", "pretrained", "shared", "speech", "videos"])
 def test_folders_that_are_taken_are_no_names(write, name):
     assert f"people.{name}: the name is taken" in refused(write(people={name: {"video": "a"}}))
 
@@ -182,3 +182,48 @@ def test_another_audio_offset_is_refused(write, written):
         "people.alice.audio_offset: should be auto, or milliseconds from -1000 to 1000" in message
     )
     assert repr(written) in message
+
+
+PAIR = {"alice": {"video": "a.mp4"}, "bob": {"video": "b.mp4"}}
+
+
+def with_bob(**entries) -> dict:
+    return PAIR | {"bob": {"video": "b.mp4"} | entries}
+
+
+def test_a_syncnet_is_overridden_or_somebody_elses(write):
+    def bob(syncnet):
+        return load_params(write(people=with_bob(syncnet=syncnet))).for_person("bob")
+
+    assert bob({"epochs": 3}).syncnet_of is None
+    assert bob({"epochs": 3})[SyncNetParams].epochs == 3
+    assert bob("alice").syncnet_of == "alice"
+    assert bob("my/expert.safetensors").syncnet_of == "my/expert.safetensors"
+    assert bob("alice")[SyncNetParams] == SyncNetParams()
+
+
+@pytest.mark.parametrize("named", ["bob", "carol", "my/expert.pth"])
+def test_a_syncnet_of_nobody_else_is_refused(write, named):
+    message = refused(write(people=with_bob(syncnet=named)))
+    assert f"people.bob.syncnet: {named}: should be another person (alice), the path" in message
+
+
+def test_a_base_is_used_by_who_says_so(write):
+    params = load_params(write(people=with_bob(base=True), base__people=["alice"]))
+    assert params.for_person("bob").base
+    assert not params.for_person("alice").base
+
+
+@pytest.mark.parametrize(
+    ("entries", "teachers", "words"),
+    [
+        ({"base": True}, [], "people.bob.base: true, but there is no base; name people in base.pe"),
+        ({"base": "yes"}, ["alice"], "people.bob.base: should be true or false (found 'yes')"),
+        ({"base": {"epochs": 3}}, ["alice"], "people.bob.base: should be true or false"),
+        ({}, ["carol"], "base.people: carol: no such person; there are: alice, bob"),
+        ({}, ["alice", "alice"], "base.people: alice: is there twice"),
+        ({}, "alice", "base.people: input should be a valid tuple"),
+    ],
+)
+def test_a_base_of_nobody_is_refused(write, entries, teachers, words):
+    assert words in refused(write(people=with_bob(**entries), base__people=teachers))

@@ -39,7 +39,7 @@ def test_killed_anywhere_it_ends_with_the_same_bytes(project_copy, network):
     folder, stage = project_copy(), f"train_{network}"
     change_params(folder, start_anew)
     started = time.monotonic()
-    assert run_stage(folder, stage, Fate("never")) == 0
+    assert run_stage(folder, stage, Fate("never"), "sample") == 0
     seconds = time.monotonic() - started
     log = folder / "stage.log"
     assert "continues" not in log.read_text()
@@ -63,7 +63,7 @@ def test_killed_anywhere_it_ends_with_the_same_bytes(project_copy, network):
         Fate("plot"),
     ]
     for number, fate in enumerate(fates):
-        died = run_stage(folder, stage, fate) == KILLED
+        died = run_stage(folder, stage, fate, "sample") == KILLED
         assert died or fate.moment == "seconds", f"{fate}: {log.read_text()}"
         if number == 0:
             assert "continues" not in log.read_text()

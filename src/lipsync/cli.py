@@ -171,6 +171,20 @@ def preset(
         )
 
 
+@app.command()
+def share(name: Annotated[str, typer.Argument(help="of a person", metavar="NAME")]) -> None:
+    """Publish a person's SyncNet, for people.<other>.syncnet: NAME.
+
+    The copy in models/shared is tracked by DVC: commit its .dvc file and `dvc push`.
+    """
+    with errors_for_people("lipsync share"):
+        from lipsync.base.share import share_syncnet
+        from lipsync.params import load_params
+
+        copy = share_syncnet(load_params(PARAMS_FILE).for_person(name).person)
+        typer.echo(f"{copy}: commit {copy}.dvc, and `dvc push`")
+
+
 @app.command("check-remote")
 def check_remote(
     name: Annotated[

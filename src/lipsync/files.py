@@ -1,5 +1,6 @@
 """Writing files so that a final name never holds half a file."""
 
+import hashlib
 import os
 import re
 import tempfile
@@ -47,6 +48,12 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _remove_leftovers(path: Path) -> None:

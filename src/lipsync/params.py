@@ -27,7 +27,8 @@ from lipsync.errors import LipsyncError
 PERSON_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 MAX_AUDIO_OFFSET = 1000  # milliseconds, either way
 # Folders beside those of people
-RESERVED_NAMES = {"face", "pretrained", "videos", "visemes", "speech"}
+RESERVED_NAMES = {"base", "face", "pretrained", "shared", "videos", "visemes", "speech"}
+SYNCNET_FILE = ".safetensors"  # how a path of one ends, which tells it from a person's name
 
 
 class Section(pydantic.BaseModel):
@@ -71,24 +72,10 @@ def sections() -> dict[str, type[Section] | type[Scalar]]:
     return _SECTIONS
 
 
-class PersonParams:
-    """The sections as they hold for one person. Index with the section's class.
+class Sections:
+    """All sections. Index with the section's class."""
 
-    Attributes:
-        audio_offset: milliseconds by which the sound is delayed against the picture, or "auto"
-    """
-
-    def __init__(
-        self,
-        person: str,
-        video: Path,
-        audio_offset: float | Literal["auto"],
-        values: dict[str, Any],
-        source: str,
-    ) -> None:
-        self.person = person
-        self.video = video
-        self.audio_offset = audio_offset
+    def __init__(self, values: dict[str, Any], source: str) -> None:
         self._sections = {
             key: _validate(cls, values, key, source) for key, cls in sections().items()
         }
@@ -99,6 +86,33 @@ class PersonParams:
     def dump(self, key: str) -> Any:
         """The values of a section as JSON knows them, after conversion and overrides."""
         return self._sections[key].model_dump(mode="json")
+
+
+class PersonParams(Sections):
+    """The sections as they hold for one person.
+
+    Attributes:
+        audio_offset: milliseconds by which the sound is delayed against the picture, or "auto"
+        base: whether the person's generator is an adapter of the base
+        syncnet_of: whose SyncNet is reused: a person's name, the path of a file, or None
+    """
+
+    def __init__(
+        self,
+        person: str,
+        video: Path,
+        audio_offset: float | Literal["auto"],
+        base: bool,
+        syncnet_of: str | None,
+        values: dict[str, Any],
+        source: str,
+    ) -> None:
+        super().__init__(values, source)
+        self.person = person
+        self.video = video
+        self.audio_offset = audio_offset
+        self.base = base
+        self.syncnet_of = syncnet_of
 
 
 class Params:
@@ -127,6 +141,29 @@ class Params:
             legal = {"video", "audio_offset", *sections()}
             _refuse_unknown(entry, legal, source, prefix=f"{where}.")
         self.people: list[str] = list(people)
+        self._check_base()
+
+    def _check_base(self) -> None:
+        """That the base learns from people who are there, each once."""
+        named = self._base_people()
+        for number, name in enumerate(named):
+            if name not in self.people:
+                raise LipsyncError(
+                    f"{self._source}: base.people: {name}: no such person; there are: "
+                    f"{', '.join(self.people)}"
+                )
+            if name in named[:number]:
+                raise LipsyncError(f"{self._source}: base.people: {name}: is there twice")
+
+    def _base_people(self) -> list[Any]:
+        """As the file has them; what is no list is refused where the section is read."""
+        section = self._values.get("base")
+        named = section.get("people") if isinstance(section, dict) else None
+        return named if isinstance(named, list) else []
+
+    def shared(self) -> Sections:
+        """The sections without anybody's overrides."""
+        return Sections(self._values, self._source)
 
     def for_person(self, person: str) -> PersonParams:
         """Sections with the overrides under ``people.<person>`` merged in, key by key."""
@@ -138,6 +175,10 @@ class Params:
         entry = dict(self._values["people"][person])
         video = Path(entry.pop("video"))
         offset = _audio_offset(entry.pop("audio_offset", 0), person, self._source)
+        base = self._uses_base(entry.pop("base", False), person)
+        reused = None
+        if isinstance(entry.get("syncnet"), str):
+            reused = self._syncnet_of(entry.pop("syncnet"), person)
         values = {**self._values}
         for key, override in entry.items():
             shared = sections()[key].shared_keys & override.keys() if _is_map(override) else ()
@@ -147,11 +188,29 @@ class Params:
                     f"set {key}.{name}"
                 )
             values[key] = _merge(values.get(key), override)
-        return PersonParams(person, video, offset, values, self._source)
+        return PersonParams(person, video, offset, base, reused, values, self._source)
+
+    def _uses_base(self, value: Any, person: str) -> bool:
+        where = f"{self._source}: people.{person}.base"
+        if not isinstance(value, bool):
+            raise LipsyncError(f"{where}: should be true or false (found {value!r})")
+        if value and not self._base_people():
+            raise LipsyncError(f"{where}: true, but there is no base; name people in base.people")
+        return value
+
+    def _syncnet_of(self, value: str, person: str) -> str:
+        if value.endswith(SYNCNET_FILE) or (value in self.people and value != person):
+            return value
+        others = [name for name in self.people if name != person]
+        raise LipsyncError(
+            f"{self._source}: people.{person}.syncnet: {value}: should be another person"
+            f"{' (' + ', '.join(others) + ')' if others else ''}, the path of a {SYNCNET_FILE} "
+            "file, or a mapping of overrides"
+        )
 
     def for_nobody(self, video: Path) -> PersonParams:
         """Sections without anybody's overrides, for a video that is no person's."""
-        return PersonParams(video.stem, video, 0, self._values, self._source)
+        return PersonParams(video.stem, video, 0, False, None, self._values, self._source)
 
 
 def load_params(path: str | Path) -> Params:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from lipsync.errors import LipsyncError
 from lipsync.orphan import no_orphan
-from lipsync.params import PersonParams, load_params
+from lipsync.params import Params, PersonParams, load_params
 
 MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS}  # of the disk
 PARAMS_FILE = Path("params.yaml")
@@ -57,5 +57,17 @@ def stage(run: Callable[[PersonParams], None]) -> Callable[[], None]:
         arguments = parser.parse_args()
         with errors_for_people(f"{run.__name__}@{arguments.person}"), no_orphan():
             run(load_params(PARAMS_FILE).for_person(arguments.person))
+
+    return main
+
+
+def shared_stage(run: Callable[[Params], None]) -> Callable[[], None]:
+    """As ``stage``, of a stage that runs once for all people: ``python stages/train_base.py``."""
+
+    @functools.wraps(run)
+    def main() -> None:
+        argparse.ArgumentParser(description=sys.modules[run.__module__].__doc__).parse_args()
+        with errors_for_people(run.__name__), no_orphan():
+            run(load_params(PARAMS_FILE))
 
     return main

@@ -123,7 +123,7 @@ def test_lips_are_learned_from_sound_alone():
     model.lips.standardize.fit(data.rows(split.training))
     painting = {k: v.clone() for k, v in model.state_dict().items() if k.startswith("decoder")}
     shapes = LipShapes(data, torch.from_numpy(split.training), PARAMS)
-    teach_lips(model.lips, shapes, PARAMS, CPU, 1)
+    teach_lips(model.lips, [shapes], shapes.line(), PARAMS, CPU, 1)
     with torch.no_grad():
         guessed = model.eval().lips(data.windows(held_out, PARAMS.past, PARAMS.future))
     real = shapes.codes[held_out]

@@ -22,10 +22,15 @@ Speech is heard at moments between frames too, where its rows are finer than fra
 between those of the two frames: a mel encoder's four columns a frame make four times the examples.
 """
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 import torch
 from torch import nn
 
 from lipsync.errors import LipsyncError
+from lipsync.generator.adapter import adapters
 from lipsync.generator.folds import Folds
 from lipsync.generator.params import GeneratorParams
 from lipsync.generator.speech import LipPredictor
@@ -33,23 +38,65 @@ from lipsync.progress import progress
 from lipsync.training import augment
 from lipsync.training.data import PersonData
 from lipsync.training.device import Compute, step_generator
-from lipsync.training.ridge import Line, fit_line
+from lipsync.training.ridge import MOST_FRAMES, Line, fit_line
+from lipsync.training.split import evenly
 
 BATCH = 128  # frames whose lips are guessed in a step
+APART = 10**7  # frames between two people whose frames stand in one row
 AVERAGE = 0.99  # decay of the moving average of the weights, which is the result
 
 
+@dataclass(frozen=True)
+class LipBasis:
+    """What the numbers that stand for lips mean; for a base, the same for all people.
+
+    Attributes:
+        components: (R, 80) float64, orthonormal directions of a person's lips from their own mean
+        unit: share of the crop's side that is 1
+    """
+
+    components: torch.Tensor
+    unit: float
+
+
+def find_basis(people: Sequence[torch.Tensor], count: int) -> LipBasis:
+    """Principal components of lips around each person's own mean; all people count alike.
+
+    Args:
+        people: of each, (T, 80) float64 as of ``PersonData.lip_shapes``
+        count: R
+    """
+    first = len(people[0])
+    apart = [(shapes - shapes.mean(0)) * (first / len(shapes)) ** 0.5 for shapes in people]
+    _, spread, components = torch.linalg.svd(torch.cat(apart), full_matrices=False)
+    unit = (spread[0] / (first * len(people)) ** 0.5).clamp_min(1e-4)  # lips may rest
+    return LipBasis(components[:count], float(unit))
+
+
+def known_basis(lips: LipPredictor) -> LipBasis:
+    """The basis that ``lips`` was taught in."""
+    return LipBasis(lips.components.detach().cpu().double(), lips.unit.item())
+
+
 class LipShapes:
-    """The lips of a person as a few numbers: their principal components in the training part.
+    """The lips of a person as a few numbers: how far they are from their mean along a basis.
 
     Args:
         frames: (T,) int64 frame numbers of the training part whose lips were seen
+        basis: of the base that the person adapts; by default the person's own
 
     Attributes:
+        basis: as given, or found
         codes: (N, R) float32 in units of the first component's spread; NaN where not valid
     """
 
-    def __init__(self, data: PersonData, frames: torch.Tensor, params: GeneratorParams) -> None:
+    def __init__(
+        self,
+        data: PersonData,
+        frames: torch.Tensor,
+        params: GeneratorParams,
+        basis: LipBasis | None = None,
+    ) -> None:
         self._data, self._params = data, params
         self._frames = frames.to(data.lips.device)
         shapes = data.lip_shapes.cpu().double()  # (N, 80)
@@ -59,10 +106,9 @@ class LipShapes:
                 f"generator.lips.shapes: {params.lips.shapes} is more than the {len(known)} frames "
                 "whose lips are seen in the training part; lower it, or record a longer video"
             )
-        mean = known.mean(0)
-        _, spread, components = torch.linalg.svd(known - mean, full_matrices=False)
-        unit = (spread[0] / len(known) ** 0.5).clamp_min(1e-4)  # of the crop's side; lips may rest
-        codes = (shapes - mean) @ components[: params.lips.shapes].T / unit
+        self.known = known
+        self.basis = basis or find_basis([known], params.lips.shapes)
+        codes = (shapes - known.mean(0)) @ self.basis.components.T / self.basis.unit
         self.codes = codes.float().to(data.lips.device)
         self._taught = torch.zeros(data.frames, dtype=torch.bool, device=data.lips.device)
         self._taught[self._frames] = True
@@ -97,38 +143,62 @@ class LipShapes:
         heeded = self.folds.heeded(frames)  # (B, M)
         return (errors * heeded).sum() / heeded.sum().clamp_min(1)
 
-    def line(self, without: int | None = None) -> Line:
+    def line(self, prior: Line | None = None, without: int | None = None) -> Line:
         """The straight line from speech windows, (K D) -> (R), over the training part.
 
-        without: a fold to leave out; of too short a recording nothing is left out
+        Args:
+            prior: of a base, towards which the line is shrunk: ridge regression has to tell only
+                what the base's weights leave over
+            without: a fold to leave out; of too short a recording nothing is left out
         """
-        chosen = self._frames
-        if without is not None:
-            rest = chosen[~self.folds.near[without].to(chosen.device)[chosen]]
-            chosen = rest if len(rest) > 1 else chosen
-        speech = self._data.windows(chosen, self._params.past, self._params.future)
-        return fit_line(
-            speech.flatten(1).cpu().double().numpy(),
-            self.codes[chosen].cpu().double().numpy(),
-            chosen.cpu().numpy(),
-            reach=self._params.past + self._params.future,
-        )
+        chosen = self.frames_without(without)
+        speech, wanted = self._heard(chosen), self._wanted(chosen)
+        frames, reach = chosen.cpu().numpy(), self._reach
+        if prior is None:
+            return fit_line(speech, wanted, frames, reach)
+        middle = speech.mean(0)  # microphones and rooms differ
+        rest = fit_line(speech, wanted - (speech - middle) @ prior.weights, frames, reach)
+        return Line(prior.weights + rest.weights, rest.offset - middle @ prior.weights)
+
+    def frames_without(self, fold: int | None) -> torch.Tensor:
+        """Frames (B,) that may be learned from where a fold is to be guessed."""
+        if fold is None:
+            return self._frames
+        rest = self._frames[~self.folds.near[fold].to(self._frames.device)[self._frames]]
+        return rest if len(rest) > 1 else self._frames
 
     @torch.no_grad()
-    def cross_fitted(self, lips: LipPredictor) -> torch.Tensor:
+    def cross_fitted(self, lips: LipPredictor, line: Callable[[int], Line]) -> torch.Tensor:
         """Guesses of the training part by those who did not learn from the frame, (N, R).
 
-        lips: taught; rows beyond the training part are 0
+        Args:
+            lips: taught; rows beyond the training part are 0
+            line: that was fitted without a fold
         """
         guessed = torch.zeros_like(self.codes)
         training = torch.arange(int(self._frames[-1]) + 1)
         for fold in range(self.folds.count):
             frames = training[self.folds.of[training] == fold].to(guessed.device)
             speech = self._data.windows(frames, self._params.past, self._params.future)
-            nets = lips.guesses(speech)[:, self.folds.members_without(fold)].mean(1)
-            line = self.line(without=fold)(speech.flatten(1).cpu().double().numpy())
-            guessed[frames] = torch.lerp(nets, torch.from_numpy(line).to(nets), lips.straight)
+            guess = lips.guesses(speech)[:, self.folds.members_without(fold)].mean(1)
+            if lips.straight:
+                straight = line(fold)(speech.flatten(1).cpu().double().numpy())
+                guess = torch.lerp(guess, torch.from_numpy(straight).to(guess), lips.straight)
+            guessed[frames] = guess
         return guessed
+
+    @property
+    def _reach(self) -> int:
+        return self._params.past + self._params.future
+
+    def _heard(self, frames: torch.Tensor) -> np.ndarray:
+        """Speech windows around frames (B,): (B, K D) float64."""
+        speech = self._data.windows(frames, self._params.past, self._params.future)
+        return speech.flatten(1).cpu().double().numpy()
+
+    def _wanted(self, frames: torch.Tensor) -> np.ndarray:
+        """Codes of frames (B,): (B, R) float64."""
+        return self.codes[frames].cpu().double().numpy()
 
     def correlation(self, lips: LipPredictor, frames: torch.Tensor) -> float:
         """Pearson's r of the first component, guessed and real, over valid frames (B,)."""
@@ -139,30 +209,76 @@ class LipShapes:
         return float(torch.nan_to_num(torch.corrcoef(pair)[0, 1]))  # 0 where one never moves
 
 
+def line_together(people: Sequence[LipShapes], without: int | None = None) -> Line:
+    """The straight line over several people's training parts; all count alike.
+
+    It tells how far lips are from a person's mean by how far speech is from that person's mean; the
+    offset fits a person whose speech is the mean of all.
+
+    without: a fold of each to leave out
+    """
+    heard, wanted, places, means = [], [], [], []
+    for number, person in enumerate(people):
+        frames = person.frames_without(without).cpu().numpy()
+        frames = evenly(frames, MOST_FRAMES // len(people))
+        chosen = torch.from_numpy(frames).to(person._frames.device)
+        speech = person._heard(chosen)
+        means.append(speech.mean(0))
+        heard.append(speech - means[-1])
+        wanted.append(person._wanted(chosen))
+        places.append(frames + number * APART)
+    line = fit_line(
+        np.concatenate(heard), np.concatenate(wanted), np.concatenate(places), people[0]._reach
+    )
+    return Line(line.weights, line.offset - np.mean(means, axis=0) @ line.weights)
+
+
+def known_line(lips: LipPredictor) -> Line:
+    """The line that ``lips`` holds."""
+    weights, offset = lips.line.weight.T, lips.line.bias
+    return Line(*(values.detach().cpu().double().numpy() for values in (weights, offset)))
+
+
 def teach_lips(
-    lips: LipPredictor, shapes: LipShapes, params: GeneratorParams, compute: Compute, seed: int
+    lips: LipPredictor,
+    people: Sequence[LipShapes],
+    line: Line,
+    params: GeneratorParams,
+    compute: Compute,
+    seed: int,
+    enter: Callable[[int], None] = lambda number: None,
 ) -> None:
-    """Train ``lips``, which is frozen before and after."""
-    line = shapes.line()
+    """Set the line and train the nets, or their adapters; ``lips`` is frozen before and after.
+
+    Args:
+        people: each has as many steps as the others, in turns
+        enter: is told whose step comes, as an index of ``people``
+    """
     with torch.no_grad():
         lips.line.weight.copy_(torch.from_numpy(line.weights.T))
         lips.line.bias.copy_(torch.from_numpy(line.offset))
     nets = nn.ModuleList([lips.net, lips.head])
-    nets.requires_grad_(True).train()
-    weights: list[torch.Tensor] = list(nets.parameters())
+    weights: list[torch.Tensor] = list(adapters(nets)) or list(nets.parameters())
+    for weight in weights:
+        weight.requires_grad_(True)
+    nets.train()
     averages = [weight.detach().clone() for weight in weights]
     optimizer = torch.optim.AdamW(
         weights, lr=params.lips.learning_rate, weight_decay=params.weight_decay, fused=True
     )
-    for step in progress(range(shapes.steps), desc="lips from speech"):
+    # Whole rounds, so that nobody has a step more than others.
+    steps = len(people) * round(sum(shapes.steps for shapes in people) / len(people))
+    for step in progress(range(steps), desc="lips from speech"):
         draw = step_generator(seed, step)
         torch.manual_seed(draw.initial_seed())  # dropout draws from the global generator
         warm = min(1.0, (step + 1) / max(1, params.warmup_steps))
         for group in optimizer.param_groups:
             group["lr"] = params.lips.learning_rate * warm
+        turn = step % len(people)
+        enter(turn)
         optimizer.zero_grad(set_to_none=True)
         with compute.autocast():
-            loss = shapes.loss(lips, draw)
+            loss = people[turn].loss(lips, draw)
         loss.backward()
         nn.utils.clip_grad_norm_(weights, params.gradient_clip)
         optimizer.step()

@@ -26,6 +26,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from lipsync.faces.masks import PASTE_START, VISIBLE_END, visible_mask
+from lipsync.generator.adapter import merge
 from lipsync.generator.speech import LipPredictor
 from lipsync.training.layers import initialise
 
@@ -128,8 +129,9 @@ class Generator(nn.Module):
         return self.generate(crop, self.encode_reference(reference), self.lips(speech))
 
     def folded(self) -> "Generator":
-        """A copy that paints the same with fewer operations; it is not for training."""
+        """A copy that paints the same with fewer operations, adapters merged; not for training."""
         copied = copy.deepcopy(self)
+        merge(copied)
         for module in copied.modules():
             if isinstance(module, Block):
                 module.fold()

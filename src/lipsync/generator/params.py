@@ -64,6 +64,12 @@ class GeneratorParams(OptimizerParams, key="generator"):
         """The same with the sync loss switched off."""
         return self.model_copy(update={"losses": self.losses.model_copy(update={"sync": 0.0})})
 
+    def of_base(self, config: dict[str, Any], lips_epochs: int) -> "GeneratorParams":
+        """The same with a base's windows of speech and number of shapes, of its ``config``."""
+        lips = self.lips.model_copy(update={"shapes": config["shapes"], "epochs": lips_epochs})
+        own = {"past": config["past"], "future": config["future"], "lips": lips}
+        return self.model_copy(update=own)
+
     def architecture(self) -> dict[str, Any]:
         """Keyword arguments of ``Generator``."""
         lips = self.lips

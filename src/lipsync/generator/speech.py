@@ -12,6 +12,8 @@ from torch import nn
 
 from lipsync.training.layers import Standardize
 
+POINTS = 40  # of the lips
+
 
 class LipPredictor(nn.Module):
     """Windows of speech rows -> lips.
@@ -24,7 +26,13 @@ class LipPredictor(nn.Module):
         channels: of each
         dropout: share of a net's features that is dropped while training
         straight: share of the straight line in the guess, 0..1
+
+    Attributes:
+        components: (R, 80), unit: () as of ``lips.LipBasis``; what the guess means
     """
+
+    components: torch.Tensor
+    unit: torch.Tensor
 
     def __init__(
         self,
@@ -54,6 +62,8 @@ class LipPredictor(nn.Module):
         )
         self.head = nn.Conv1d(wide, members * shapes, 1, groups=members)
         self.line = nn.Linear(length * dimension, shapes)
+        self.register_buffer("components", torch.zeros(shapes, 2 * POINTS))
+        self.register_buffer("unit", torch.zeros(()))
 
     def guesses(self, rows: torch.Tensor) -> torch.Tensor:
         """Of each net: (B, K, D) -> (B, M, R)"""

@@ -12,7 +12,7 @@ from torch import nn
 from lipsync.errors import LipsyncError
 from lipsync.faces.masks import paste_mask
 from lipsync.generator import losses as L
-from lipsync.generator.lips import LipShapes, teach_lips
+from lipsync.generator.lips import LipBasis, LipShapes, known_line, teach_lips
 from lipsync.generator.model import Generator
 from lipsync.generator.params import GeneratorParams
 from lipsync.generator.perceptual import VGGFeatures
@@ -20,6 +20,7 @@ from lipsync.syncnet.model import SyncNet
 from lipsync.training import augment, distributed
 from lipsync.training.data import PersonData, to_unit
 from lipsync.training.device import Compute, step_generator
+from lipsync.training.ridge import Line
 from lipsync.training.split import Split, evenly, runs
 
 NEAR = 3  # frames; speech closer than this is no negative of the sync loss
@@ -60,6 +61,7 @@ class GeneratorTask:
         syncnet: frozen, on the device; for the sync loss, and for the perceptual one without
             ``vgg``
         vgg: frozen, on the device; for the perceptual loss in place of SyncNet
+        basis: of a base's lips; by default the person's own
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class GeneratorTask:
         compute: Compute,
         seed: int,
         vgg: VGGFeatures | None = None,
+        basis: LipBasis | None = None,
     ) -> None:
         if params.losses.sync > 0 and params.clip < syncnet.frames:
             raise LipsyncError(
@@ -104,7 +107,11 @@ class GeneratorTask:
                 file=sys.stderr,
             )
         self.seen = torch.from_numpy(np.flatnonzero(data.seen[: split.training_end]))
-        self.lips = LipShapes(data, self.seen, params)
+        # What the base says, before a person's own line or a checkpoint takes its place.
+        self._prior = known_line(model.lips) if basis is not None else None
+        self.lips = LipShapes(data, self.seen, params, basis)
+        model.lips.components.copy_(self.lips.basis.components)
+        model.lips.unit.fill_(self.lips.basis.unit)
         model.lips.requires_grad_(False).eval()  # taught apart, in warm_up
         mask = torch.from_numpy(paste_mask(data.size)).to(data.crops.device)
         self.paste = mask[None, None]  # (1, 1, S, S)
@@ -112,11 +119,17 @@ class GeneratorTask:
     @cached_property
     def codes(self) -> torch.Tensor:
         """(N, R) lips that the painter sees; ``model.lips`` must be taught."""
-        return self.lips.cross_fitted(self.model.lips)
+        return self.lips.cross_fitted(self.model.lips, self.line_without)
+
+    def line_without(self, fold: int) -> Line:
+        """The straight line as it is fitted where a fold is to be guessed."""
+        return self.lips.line(self._prior, without=fold)
 
     def warm_up(self) -> None:
-        """Teach what speech says of the lips."""
-        teach_lips(self.model.lips, self.lips, self.params, self.compute, self.seed)
+        """Teach what speech says of the lips, from nothing or from what the base says."""
+        lips = self.model.lips
+        line = self.lips.line(self._prior)
+        teach_lips(lips, [self.lips], line, self.params, self.compute, self.seed)
 
     def steps(self) -> int:
         """Steps in an epoch, which is about as many frames as the training part has."""

@@ -35,8 +35,8 @@ class SyncNetTask:
     ) -> None:
         self.model, self.data, self.params = model, data, params
         self.compute, self.seed = compute, seed
-        self.starts = runs(data.valid[: split.training_end], params.frames)
-        held_out = runs(data.valid[split.validation_start :], params.frames)
+        self.starts = runs(data.valid[: split.training_end], model.frames)
+        held_out = runs(data.valid[split.validation_start :], model.frames)
         self.held_out = held_out + split.validation_start
         if len(self.starts) < 2 or len(self.held_out) < 2:
             raise LipsyncError(

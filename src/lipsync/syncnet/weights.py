@@ -7,6 +7,7 @@ import torch
 from lipsync.errors import LipsyncError
 from lipsync.syncnet.model import SyncNet
 from lipsync.syncnet.trust import Trust
+from lipsync.training.data import PersonData
 from lipsync.training.weights import load_model, save_model
 
 FORMAT = "lipsync-syncnet-2"
@@ -22,6 +23,20 @@ def save_syncnet(path: Path, model: SyncNet, trust: Trust | None = None) -> None
 def load_syncnet(path: Path) -> SyncNet:
     """The model, frozen, on the CPU; errors as of ``load_model``."""
     return load_model(path, SyncNet, FORMAT)[0]
+
+
+def load_fitting_syncnet(path: Path, data: PersonData) -> SyncNet:
+    """As ``load_syncnet``, of another person's, for ``data``; refused where it was made for other
+    crops or speech rows."""
+    model = load_syncnet(path)
+    found = {"size": data.size, "speech_dimension": data.speech_dimension}
+    for key, what in (("size", "crops of {} pixels"), ("speech_dimension", "speech rows of {}")):
+        if model.config[key] != found[key]:
+            raise LipsyncError(
+                f"{path}: made for {what.format(model.config[key])}, not {found[key]}; give the "
+                "person its own SyncNet, or the crop.size and speech.encoder that it was made with"
+            )
+    return model
 
 
 def load_trust(path: Path) -> Trust:

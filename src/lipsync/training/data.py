@@ -1,5 +1,6 @@
 """Faces and speech of one person, resident in memory."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +26,7 @@ class PersonData:
         per_decibel: what 1 dB adds to a speech feature; 0 where features know no level
         instants: that a speech row holds one after the other
         fps: frames a second
+        weights_sha256: of the speech encoder's weights; empty where it has none
     """
 
     crops: torch.Tensor
@@ -37,6 +39,17 @@ class PersonData:
     per_decibel: float
     instants: int
     fps: float
+    weights_sha256: str = ""
+
+    @property
+    def kind(self) -> dict[str, str | int | float]:
+        """What has to be equal for all people of a base, and for those who adapt it."""
+        return {
+            "crop.size": self.size,
+            "frames.fps": self.fps,
+            "the number of speech features": self.speech_dimension,
+            "the speech encoder's SHA-256": self.weights_sha256,
+        }
 
     @property
     def frames(self) -> int:
@@ -108,35 +121,45 @@ def load_person_data(
     """
     try:
         with np.load(faces) as archive:
-            crops, valid, seen, lips = (
-                archive[name] for name in ("crops", "valid", "seen", "lips")
-            )
+            stored = {name: archive[name] for name in ("crops", "valid", "seen", "lips")}
         with np.load(speech) as archive:
-            rows, silence = archive["rows"], archive["silence"]
-            per_decibel, fps = float(archive["per_decibel"]), float(archive["fps"])
-            instants = int(archive["instants"])
+            names = ("rows", "silence", "per_decibel", "instants", "fps", "weights_sha256")
+            stored |= {name: archive[name] for name in names if name in archive}
+            if missing := set(names[:-1]) - stored.keys():
+                raise KeyError(", ".join(sorted(missing)))
     except FileNotFoundError as error:
         raise LipsyncError(f"{error.filename}: no such file; run `dvc repro`") from None
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise LipsyncError(f"{faces} or {speech}: damaged: {error}; run `dvc repro`") from error
-    if not len(crops) == len(valid) == len(lips) == len(rows):
+    crops, rows = stored["crops"], stored["rows"]
+    if not len(crops) == len(stored["valid"]) == len(stored["lips"]) == len(rows):
         raise LipsyncError(
             f"{faces} has {len(crops)} frames and {speech} has {len(rows)}; run `dvc repro`"
         )
+    return make_person_data(stored, device, past=past, future=future)
+
+
+def make_person_data(
+    stored: Mapping[str, np.ndarray], device: torch.device, *, past: int = 64, future: int = 64
+) -> PersonData:
+    """Arrays of faces.npz and speech.npz, by their names, as tensors on ``device``."""
+    rows, silence = stored["rows"], stored["silence"]
     before = np.broadcast_to(silence, (past, len(silence)))
     after = np.broadcast_to(silence, (future, len(silence)))
-    pictures = torch.from_numpy(crops).permute(0, 3, 1, 2)  # (N, S, S, 3) -> (N, 3, S, S), a view
+    # (N, S, S, 3) -> (N, 3, S, S), a view
+    pictures = torch.from_numpy(stored["crops"]).permute(0, 3, 1, 2)
     return PersonData(
         crops=pictures.to(device),
-        valid=valid,
-        seen=seen,
-        lips=torch.from_numpy(lips).to(device),
+        valid=stored["valid"],
+        seen=stored["seen"],
+        lips=torch.from_numpy(stored["lips"]).to(device),
         speech=torch.from_numpy(np.concatenate([before, rows, after])).to(device),
         past=past,
         future=future,
-        per_decibel=per_decibel,
-        instants=instants,
-        fps=fps,
+        per_decibel=float(stored["per_decibel"]),
+        instants=int(stored["instants"]),
+        fps=float(stored["fps"]),
+        weights_sha256=str(stored.get("weights_sha256", "")),
     )
 
 

@@ -12,26 +12,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lipsync.params import PersonParams
+from lipsync.params import PersonParams, Sections
 
 _BLOCK = 1 << 20  # bytes
 
 
-def fingerprint(
-    stage: str, params: PersonParams, also_read: Mapping[str, Path] | None = None
-) -> str:
+def fingerprint(stage: str, params: Sections, also_read: Mapping[str, Path] | None = None) -> str:
     """SHA-256 (hex) over the stage's dependencies and params as dvc.yaml names them.
 
     Args:
         stage: name of the stage without the person, as ``train_syncnet``
-        params: of the person; the working directory must be the project's folder
+        params: of the person, or those that all share, of a stage that runs once; the working
+            directory must be the project's folder
         also_read: files whose content counts too, by what they are to the training; their places
             do not count
     """
     from dvc.dependency import ParamsDependency
     from dvc.repo import Repo
 
-    entry = Repo().stage.load_one(name=f"{stage}@{params.person}")
+    person = f"@{params.person}" if isinstance(params, PersonParams) else ""
+    entry = Repo().stage.load_one(name=f"{stage}{person}")
     digest = hashlib.sha256()
     for dependency in sorted(entry.deps, key=str):
         if isinstance(dependency, ParamsDependency):

@@ -73,13 +73,13 @@ def plot_losses(path: Path, history: list[dict[str, float]], best_epoch: int) ->
     """
     from matplotlib.figure import Figure
 
-    epochs = [row["epoch"] for row in history]
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     panels = figure.subplots(1, 2)
     for axes, part, title in zip(
         panels, ("train", "validation"), ("training", "held out"), strict=True
     ):
-        axes.plot(epochs, [row[f"{part}/loss"] for row in history])
+        rows = [row for row in history if f"{part}/loss" in row]  # none where nothing was trained
+        axes.plot([row["epoch"] for row in rows], [row[f"{part}/loss"] for row in rows])
         axes.set(title=title, xlabel="epoch", ylabel="loss")
         axes.grid(alpha=0.3)
     axes = panels[1]

@@ -21,8 +21,11 @@ class Standardize(nn.Module):
 
     def fit(self, rows: torch.Tensor) -> None:
         """Take the statistics of rows (T, D); a feature that never varies keeps its scale."""
-        deviation = rows.std(0)
-        self.mean.copy_(rows.mean(0))
+        self.take(rows.mean(0), rows.std(0))
+
+    def take(self, mean: torch.Tensor, deviation: torch.Tensor) -> None:
+        """Take statistics (D,) that are known; a feature that never varies keeps its scale."""
+        self.mean.copy_(mean)
         self.deviation.copy_(torch.where(deviation > 1e-4, deviation, 1.0))
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:

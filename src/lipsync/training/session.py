@@ -11,19 +11,14 @@ from torch import nn
 from lipsync.media.params import FramesParams
 from lipsync.params import PersonParams
 from lipsync.training import distributed
-from lipsync.training.checkpoints import (
-    Checkpoints,
-    project_folder,
-    scratch_folder,
-    start_fresh,
-)
+from lipsync.training.checkpoints import scratch_folder
 from lipsync.training.data import PersonData, load_person_data
 from lipsync.training.device import Compute, choose_compute, make_deterministic
 from lipsync.training.fingerprint import fingerprint
 from lipsync.training.history import write_history
-from lipsync.training.loop import Task, fit
+from lipsync.training.loop import Task
 from lipsync.training.params import ComputeParams, OptimizerParams, Seed, SplitParams
-from lipsync.training.record import take_from_record
+from lipsync.training.run import run_training
 from lipsync.training.split import Split, limit_training, split_frames
 from lipsync.training.state import TrainingState
 
@@ -47,20 +42,31 @@ class Session:
 
         Of several processes rank 0 returns; the others end here.
         """
-        folder = scratch_folder(self.stage, self.params.person, self.fingerprint)
         about = (
             f"{self.stage} of {self.params.person}: {self.used_frames} of {self.split.frames} "
             f"frames, batch {task.samples_per_step}, on {self.compute}"
         )
         if distributed.world_size() > 1:
             about += f", in {distributed.world_size()} processes"
-        in_experiment = project_folder() != Path.cwd()
-        with Checkpoints(folder, self.fingerprint, wait=in_experiment) as checkpoints:
-            look = distributed.is_main() and not start_fresh()
-            if look and checkpoints.newest_epoch(epochs) < epochs:
-                take_from_record(checkpoints, self.full_state, epochs)
-            state = fit(task, TrainingState(model, optimizer), epochs, checkpoints, about)
-        distributed.finish()
+        return run_training(
+            model,
+            task,
+            optimizer,
+            epochs,
+            folder=scratch_folder(self.stage, self.params.person, self.fingerprint),
+            fingerprint=self.fingerprint,
+            full_state=self.full_state,
+            about=about,
+        )
+
+    def take_over(self, model: nn.Module, task: Task, optimizer: OptimizerParams) -> TrainingState:
+        """The state of ``model`` as it is: no epochs, and its held-out figures."""
+        state = TrainingState(model, optimizer)
+        with torch.no_grad():
+            figures = task.validate(state.ema)
+        held_out = {f"validation/{key}": value for key, value in figures.items()}
+        state.progress.history.append({"epoch": 0} | held_out)
+        state.progress.best_value = figures["loss"]
         return state
 
     def training_rows(self) -> torch.Tensor:
@@ -87,21 +93,27 @@ class Session:
         """Folder of the training's figures and plots."""
         return Path("metrics") / self.params.person / self.name
 
-    def write(self, state: TrainingState, figures: dict[str, float] | None = None) -> None:
+    def write(
+        self,
+        state: TrainingState,
+        figures: dict[str, float] | None = None,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
         """Write the full state and the history, both outs of the stage.
 
         Args:
             figures: of the finished model, beside the last epoch's in metrics.json and in the log
+            about: what else the log should say, JSON
         """
         state.save(self.full_state, self.fingerprint)
         model = sum(parameter.numel() for parameter in state.model.parameters())
-        about: dict[str, Any] = {
+        said: dict[str, Any] = {
             "parameters": model,
             "training_frames": self.used_frames,
             "held_out_frames": self.split.frames - self.split.validation_start,
             "device": self.compute.device.type,
         }
-        write_history(self.metrics, state, about, figures)
+        write_history(self.metrics, state, said | dict(about or {}), figures)
 
 
 def open_session(

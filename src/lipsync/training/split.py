@@ -58,11 +58,20 @@ def limit_training(valid: np.ndarray, split: Split, most: int | None) -> np.ndar
     Returns:
         (N,) bool; at most ``most`` valid frames of the training part are true
     """
+    return _limit(valid, 0, split.training_end, most)
+
+
+def limit_held_out(valid: np.ndarray, split: Split, most: int | None) -> np.ndarray:
+    """As ``limit_training``, of the held-out part; frames of the training part all may."""
+    return _limit(valid, split.validation_start, split.frames, most)
+
+
+def _limit(valid: np.ndarray, start: int, end: int, most: int | None) -> np.ndarray:
     used = np.ones(len(valid), bool)
-    there = np.flatnonzero(valid[: split.training_end])
+    there = np.flatnonzero(valid[start:end]) + start
     if most is None or most >= len(there):
         return used
-    used[: split.training_end] = False
+    used[start:end] = False
     segments = most // SEGMENT
     firsts = np.linspace(0, len(there) - SEGMENT, segments).round().astype(int)
     used[there[firsts[:, None] + np.arange(SEGMENT)]] = True

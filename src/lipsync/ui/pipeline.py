@@ -20,6 +20,8 @@ _WORDS = {
     "changed": "changed",
 }
 
+BASE_PEOPLE = "${base.people}"  # the foreach of stages for those whom a base learns from
+
 State = Literal["fresh", "stale", "follows", "unknown"]
 
 
@@ -56,6 +58,8 @@ def read_stages(project: Path) -> list[Stage]:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))["stages"]
         stages = []
         for name, entry in entries.items():
+            if entry.get("foreach") == BASE_PEOPLE:
+                continue  # not a stage of every person
             body = entry.get("do", entry)
             outs = [
                 out if isinstance(out, str) else next(iter(out))

@@ -1,0 +1,26 @@
+"""Params of the base, which is trained once over several people, and of its adapters."""
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from lipsync.params import Section
+
+
+class BaseParams(Section, key="base"):
+    """Whom the base learns from, and for how long."""
+
+    people: tuple[str, ...] = ()  # names; with none, no base is trained
+    frames: int | None = Field(None, ge=100)  # of a person at most, in either part; None: all
+    epochs: PositiveInt = 18  # of the base's generator, over all of these people's frames
+
+
+class AdapterParams(Section, key="adapter"):
+    """Low-rank changes of a frozen base (LoRA, Hu et al. 2021).
+
+    A section of its own, which stage inherit alone reads: another rank makes only adapted people
+    stale, and never the base.
+    """
+
+    rank: PositiveInt = 4
+    alpha: PositiveFloat = 8.0  # the change is scaled by alpha / rank
+    lips_epochs: PositiveInt = 20  # of the lips' nets: more forget what others taught
+    straight: float = Field(0.0, ge=0, le=1)  # share of ridge regression in the lips' guess

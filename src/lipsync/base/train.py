@@ -1,0 +1,130 @@
+"""The two trainings of the base, and what they leave in ``models/base/networks``.
+
+    base.json                  who taught it, and what crops and speech have to be like
+    syncnet.safetensors        EMA weights, and held-out top-1 over all people
+    generator.safetensors      EMA weights; the reference crop is that of the first person
+    *_state.safetensors        full states
+
+Without people there is base.json alone.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from lipsync.base.inherited import BASE, BASE_INFO, GENERATOR, SYNCNET
+from lipsync.base.params import BaseParams
+from lipsync.base.session import HISTORY, BaseSession
+from lipsync.base.task import GeneratorsTogether
+from lipsync.files import atomic_path
+from lipsync.generator.lips import find_basis
+from lipsync.generator.model import Generator
+from lipsync.generator.params import GeneratorParams
+from lipsync.generator.perceptual import VGGFeatures
+from lipsync.generator.reference import choose_reference
+from lipsync.generator.task import GeneratorTask
+from lipsync.generator.weights import save_generator
+from lipsync.syncnet.model import SyncNet
+from lipsync.syncnet.params import SyncNetParams
+from lipsync.syncnet.score import AVERAGE
+from lipsync.syncnet.task import SyncNetTask, held_out_scan
+from lipsync.syncnet.trust import measure_trust
+from lipsync.syncnet.weights import load_syncnet, load_trust, save_syncnet
+from lipsync.training.data import to_unit
+from lipsync.training.together import Together
+
+FIGURES = Path("metrics/base/figures/metrics.json")
+APART = 10**7  # frames between two people whose windows stand in one row
+
+
+def train_base_syncnet(session: BaseSession) -> dict[str, Any]:
+    """Train and write the base's SyncNet; its figures."""
+    chosen, people, data = session.params[SyncNetParams], session.people, session.people[0].data
+    model = SyncNet(data.size, data.speech_dimension, **chosen.architecture())
+    model.standardize.take(*session.speech_statistics())
+    model.to(session.device)
+    tasks = {
+        person.name: SyncNetTask(
+            model, person.data, person.split, chosen, session.compute, session.seed
+        )
+        for person in people
+    }
+    task = Together(tasks, session.seed)
+    state = session.train("syncnet", model, task, chosen, chosen.epochs)
+    averaged = state.ema
+    assert isinstance(averaged, SyncNet)
+    scans = [held_out_scan(averaged, each.data, each.held_out) for each in tasks.values()]
+    starts = [each.held_out + number * APART for number, each in enumerate(tasks.values())]
+    trust = measure_trust(np.concatenate(scans), np.concatenate(starts), AVERAGE, data.fps)
+    save_syncnet(BASE / SYNCNET, averaged, trust)
+    print(f"syncnet {trust}")
+    return session.write_history("syncnet", state, {"top1_low": trust.low, "top1_high": trust.high})
+
+
+def train_base_generator(
+    session: BaseSession, vgg: VGGFeatures | None, also_read: dict[str, Path]
+) -> dict[str, Any]:
+    """Train and write the base's generator; its figures.
+
+    Args:
+        vgg: on the CPU, for the perceptual loss in place of SyncNet
+        also_read: files whose content the training is a function of
+    """
+    chosen, people, device = session.params[GeneratorParams], session.people, session.device
+    syncnet = load_syncnet(BASE / SYNCNET).to(device)
+    if chosen.losses.sync and not load_trust(BASE / SYNCNET).better_than_chance:
+        chosen = chosen.without_sync()
+        print(
+            "warning: generator.losses.sync is switched off: what the base's SyncNet says may be "
+            "chance",
+            file=sys.stderr,
+        )
+    data = people[0].data
+    model = Generator(data.size, data.speech_dimension, **chosen.architecture())
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    basis = find_basis([person.known_lips() for person in people], chosen.lips.shapes)
+    tasks, references = {}, []
+    for person in people:
+        part = slice(0, person.split.training_end)
+        pictures, seen = person.data.crops[part], person.data.seen[part]
+        number = choose_reference(pictures, seen, person.data.mouth[part])
+        references.append(pictures[number : number + 1])  # (1, 3, S, S)
+        tasks[person.name] = GeneratorTask(
+            model,
+            syncnet,
+            person.data,
+            to_unit(references[-1]),
+            person.split,
+            chosen,
+            session.compute,
+            session.seed,
+            vgg.to(device) if vgg else None,
+            basis,
+        )
+    own = {person.name: person.speech_statistics() for person in people}
+    task = GeneratorsTogether(tasks, own, session.seed)
+    epochs = session.params[BaseParams].epochs
+    # What the SyncNet says is in the losses, so another one makes another training.
+    also_read = also_read | {"syncnet": BASE / SYNCNET}
+    state = session.train("generator", model, task, chosen, epochs, also_read)
+    figures = {"sync_weight": chosen.losses.sync} | task.lips_figures(state.ema)
+    picture = references[0][0].permute(1, 2, 0).cpu().numpy()  # (S, S, 3)
+    assert isinstance(state.ema, Generator)
+    state.ema.lips.standardize.take(*session.speech_statistics())  # of nobody in particular
+    save_generator(BASE / GENERATOR, state.ema, picture)
+    return session.write_history("generator", state, figures)
+
+
+def write_base(session: BaseSession | None, figures: dict[str, Any]) -> None:
+    """Write base.json and the stage's metrics; without a session, that there is no base."""
+    people = session.people if session else []
+    info: dict[str, Any] = {"people": [person.name for person in people]}
+    info |= {"kind": people[0].data.kind} if people else {}
+    for path, content in ((BASE / BASE_INFO, info), (FIGURES, {"people": len(people)} | figures)):
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    HISTORY.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,115 @@
+"""Low-rank adapters: a person as a small change of a base that stays as it is.
+
+LoRA (Hu et al., "LoRA: low-rank adaptation of large language models", 2021): the output of a
+frozen layer W x + b becomes W x + b + alpha / rank (B A x + c), with A drawn at random and B, c
+zero at the start, when the network does exactly as the base does. A convolution's A keeps its
+kernel, stride and groups and has ``rank`` channels for each group, its B is 1 wide. Merged, the
+product is added to W, and nothing is left to pay for.
+"""
+
+import copy
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+Layer = nn.Conv1d | nn.Conv2d | nn.Linear
+MARK = "lora_"  # what the names of all adapter tensors contain
+
+
+@dataclass(frozen=True)
+class AdapterShape:
+    """What an adapter's file has to say beside its tensors.
+
+    Attributes:
+        rank, alpha: of all layers
+        straight: share of the straight line in the guess of the lips, 0..1
+    """
+
+    rank: int
+    alpha: float
+    straight: float
+
+
+class Adapted(nn.Module):
+    """A frozen layer and its low-rank change."""
+
+    def __init__(self, layer: Layer, rank: int, alpha: float) -> None:
+        super().__init__()
+        self.layer = layer.requires_grad_(False)
+        self.scale = alpha / rank
+        self.lora_down: Layer
+        self.lora_up: Layer
+        if isinstance(layer, nn.Linear):
+            self.lora_down = nn.Linear(layer.in_features, rank, bias=False)
+            self.lora_up = nn.Linear(rank, layer.out_features)
+        else:
+            inner, kind = rank * layer.groups, type(layer)
+            self.lora_down = kind(
+                layer.in_channels,
+                inner,
+                layer.kernel_size,  # type: ignore[arg-type]  # (k,) or (k, k), as its kind takes
+                stride=layer.stride,  # type: ignore[arg-type]
+                padding=layer.padding,  # type: ignore[arg-type]
+                groups=layer.groups,
+                bias=False,
+            )
+            self.lora_up = kind(inner, layer.out_channels, 1, groups=layer.groups)
+        nn.init.kaiming_uniform_(self.lora_down.weight, a=math.sqrt(5))  # as torch's own layers
+        nn.init.zeros_(self.lora_up.weight)
+        assert self.lora_up.bias is not None
+        nn.init.zeros_(self.lora_up.bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """As the layer's."""
+        return self.layer(x) + self.scale * self.lora_up(self.lora_down(x))
+
+    @torch.no_grad()
+    def merged(self) -> Layer:
+        """One layer that does the same."""
+        layer = copy.deepcopy(self.layer)
+        assert layer.bias is not None
+        assert self.lora_up.bias is not None
+        groups = getattr(layer, "groups", 1)
+        # (out, r, 1...) -> (g, out / g, r); (g r, in / g, k...) -> (g, r, in / g k...)
+        up = self.lora_up.weight.flatten(1).unflatten(0, (groups, -1))
+        down = self.lora_down.weight.flatten(1).unflatten(0, (groups, -1))
+        layer.weight += self.scale * (up @ down).reshape(layer.weight.shape)
+        layer.bias += self.scale * self.lora_up.bias
+        return layer
+
+
+def adapt(module: nn.Module, rank: int, alpha: float, leave: tuple[nn.Module, ...] = ()) -> None:
+    """Freeze ``module`` and put adapters on its convolutions and linear layers, in place.
+
+    Left as they are: layers that are so small that rank ``rank`` saves nothing, and those below
+    ``leave``.
+    """
+    module.requires_grad_(False)
+    left = {id(layer) for one in leave for layer in one.modules()}
+    for parent in list(module.modules()):
+        for name, layer in list(parent.named_children()):
+            if not isinstance(layer, Layer) or id(layer) in left:
+                continue
+            adapted = Adapted(layer, rank, alpha)
+            if _count(adapted) - _count(layer) < _count(layer):
+                setattr(parent, name, adapted)
+
+
+def merge(module: nn.Module) -> None:
+    """Replace all adapters below ``module`` by layers that do the same, in place."""
+    for parent in list(module.modules()):
+        for name, layer in list(parent.named_children()):
+            if isinstance(layer, Adapted):
+                setattr(parent, name, layer.merged())
+
+
+def adapters(module: nn.Module) -> Iterator[nn.Parameter]:
+    """What may be trained of an adapted module."""
+    return (weight for name, weight in module.named_parameters() if MARK in name)
+
+
+def _count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())

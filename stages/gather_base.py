@@ -1,0 +1,26 @@
+"""Lay aside what the base learns from one person."""
+
+from pathlib import Path
+
+from lipsync.base.gather import gather
+from lipsync.base.params import BaseParams
+from lipsync.params import PersonParams
+from lipsync.stage import stage
+from lipsync.training.params import SplitParams
+
+
+@stage
+def gather_base(params: PersonParams) -> None:
+    """Read faces and speech; write the frames that the base may see, at most base.frames a part."""
+    data = Path("data")
+    gather(
+        data / params.person / "faces.npz",
+        data / params.person / "speech.npz",
+        data / "base" / f"{params.person}.npz",
+        params[SplitParams],
+        params[BaseParams].frames,
+    )
+
+
+if __name__ == "__main__":
+    gather_base()

@@ -1,0 +1,31 @@
+"""Lay out what one person takes over: the base's networks, or somebody's SyncNet, or nothing."""
+
+from pathlib import Path
+
+from lipsync.base.inherited import BASE, SHARED, SYNCNET, Inherited, read_base, write_inherited
+from lipsync.base.params import AdapterParams
+from lipsync.params import SYNCNET_FILE, PersonParams
+from lipsync.stage import stage
+
+
+@stage
+def inherit(params: PersonParams) -> None:
+    """Copy what the person inherits; write about.json, which the trainings go by."""
+    folder, adapter = Path("models") / params.person / "inherited", params[AdapterParams]
+    base = read_base() if params.base else None
+    syncnet, of = None, params.syncnet_of
+    if of is not None:
+        syncnet = Path(of) if of.endswith(SYNCNET_FILE) else SHARED / f"{of}{SYNCNET_FILE}"
+    elif base is not None:
+        syncnet, of = BASE / SYNCNET, "base"
+    inherited = Inherited(
+        folder,
+        base=base,
+        adapter=adapter.model_dump() if base else None,
+        syncnet_of=of,
+    )
+    write_inherited(inherited, syncnet)
+
+
+if __name__ == "__main__":
+    inherit()

@@ -1,0 +1,46 @@
+"""Train a SyncNet and a generator over all people of base.people, for others to adapt."""
+
+from pathlib import Path
+
+import torch
+
+from lipsync.base.gather import load_people
+from lipsync.base.params import BaseParams
+from lipsync.base.session import BaseSession
+from lipsync.base.train import train_base_generator, train_base_syncnet, write_base
+from lipsync.generator.params import GeneratorParams
+from lipsync.generator.perceptual import load_vgg, vgg_file
+from lipsync.params import Params
+from lipsync.stage import shared_stage
+from lipsync.training.device import choose_compute, make_deterministic
+from lipsync.training.params import ComputeParams, Seed
+
+PRETRAINED = Path("models/pretrained/vgg")
+
+
+@shared_stage
+def train_base(everything: Params) -> None:
+    """Read data/base; write the networks and their history, or that there are none."""
+    params = everything.shared()
+    compute = choose_compute(params[ComputeParams])
+    people = load_people(Path("data/base"), params[BaseParams].people, compute.device)
+    if not people:
+        write_base(None, {})
+        print("base.people is empty: nothing to train")
+        return
+    make_deterministic(compute.device)
+    session = BaseSession(params, people, compute, params[Seed].root)
+    chosen = params[GeneratorParams]
+    vgg, also_read = None, {}
+    if chosen.losses.perceptual and chosen.perceptual.features == "vgg19":
+        vgg = load_vgg(chosen.perceptual.weights, PRETRAINED)
+        also_read["vgg19"] = vgg_file(chosen.perceptual.weights, PRETRAINED)
+    torch.manual_seed(session.seed)
+    figures = {"syncnet": train_base_syncnet(session)}
+    torch.manual_seed(session.seed)
+    figures["generator"] = train_base_generator(session, vgg, also_read)
+    write_base(session, figures)
+
+
+if __name__ == "__main__":
+    train_base()
