@@ -147,8 +147,8 @@ def test_no_cross_fitted_guess_knows_its_own_frame():
         inside = (shapes.folds.of == 1) & (torch.arange(len(shapes.codes)) < 120)
         if spoilt:
             shapes.codes[inside] += 3.0
-        teach_lips(model.lips, shapes, params, CPU, 1)
-        guesses.append(shapes.cross_fitted(model.lips))
+        teach_lips(model.lips, [shapes], shapes.line(), params, CPU, 1)
+        guesses.append(shapes.cross_fitted(model.lips, lambda fold: shapes.line(without=fold)))
     assert shapes.folds.count >= 2
     assert 20 < inside.sum() < 100
     assert (guesses[0][inside] - guesses[1][inside]).abs().max() < 1e-5
