@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from lipsync.errors import LipsyncError
+from lipsync.running.cli import run
 from lipsync.stage import PARAMS_FILE, errors_for_people
 
 app = typer.Typer(
@@ -15,6 +16,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+app.command()(run)
 
 
 @app.command()
