@@ -1,7 +1,8 @@
 """A small pipeline of real DVC: three stages a person, one for all, that take a moment each.
 
 A stage joins its inputs and writes them; it notes its begin and end in ``$NOTES``. It fails if an
-input says "broken", and waits there for the SIGINT of Ctrl+C if one says "endless".
+input says "broken", and waits for the SIGINT of Ctrl+C if one says "endless". With ``$MEET`` the
+first stage of a person waits until that of another is at work too.
 """
 
 import shutil
@@ -58,7 +59,12 @@ if "broken" in text:
     sys.exit(f"{name}: {inputs[0]}: broken; mend it")
 while "endless" in text and "second" in name:
     time.sleep(0.05)
-time.sleep(float(os.environ.get("SECONDS_EACH", 0.2)))
+if "first" in name and "MEET" in os.environ:
+    end = time.time() + 60
+    while pathlib.Path(os.environ["NOTES"]).read_text().count('"begin", "first@') < 2:
+        time.sleep(0.05)
+        assert time.time() < end, "nobody came"
+time.sleep(float(os.environ.get("SECONDS_EACH", 0)))
 out.parent.mkdir(parents=True, exist_ok=True)
 out.write_text(f"{out.name} of ({text})")
 if "second" in name:
@@ -81,8 +87,9 @@ def make_small(root: Path, folder: Path, people: dict[str, str]) -> Path:
     entries = {name: {"video": f"data/videos/{name}.mp4"} for name in people}
     change_params(folder, lambda values: values.update(people=entries))
     must(folder, "git", "init", "-q", "-b", "main")
-    must(folder, "dvc", "init", "-q")
-    must(folder, "dvc", "config", "core.analytics", "false")
+    (folder / ".dvc").mkdir()
+    (folder / ".dvc/config").write_text("[core]\n    analytics = false\n")
+    (folder / ".dvc/.gitignore").write_text("/config.local\n/tmp\n/cache\n")
     commit(folder, "start")
     return folder
 

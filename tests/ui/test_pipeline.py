@@ -220,7 +220,7 @@ def test_two_clicks_start_one_run(project, monkeypatch):
 
     def slow(folder):
         time.sleep(0.1)  # between seeing that nothing runs and starting
-        return pipeline.read_stages(folder)
+        return read_stages(folder)
 
     def echo(*words):
         commands.append(words)

@@ -2,9 +2,9 @@
 
     python -m lipsync.running.leash PID repro -s train_generator@alice
 
-When PID is gone (killed, out of memory, a node that a cluster gave up), DVC is ended, and the stage,
-which watches DVC (`lipsync.orphan`), writes its checkpoint and ends too. Otherwise a training that
-nobody waits for would keep its cores, and the lock on its checkpoints from the one that replaces it.
+When PID is gone (killed, out of memory, a node that a cluster gave up), DVC is ended, and the
+stage, which watches DVC (`lipsync.orphan`), writes its checkpoint and ends too. Otherwise a
+training that nobody waits for would keep its cores, and its successor from the checkpoints.
 """
 
 import os

@@ -87,8 +87,8 @@ def run_here(
     crowded = jobs > 1 and jobs * each > available_cores()
     if crowded and not gpus:
         print(
-            f"lipsync run: {jobs} stages of {each} threads share {available_cores()} cores, so that "
-            "results are those of `dvc repro` to the byte; fewer --threads are faster",
+            f"lipsync run: {jobs} stages of {each} threads share {available_cores()} cores; "
+            "results are those of `dvc repro` to the byte, but fewer --threads are faster",
             file=sys.stderr,
         )
     engine = LocalEngine(project, threads, gpus, crowded=crowded)
