@@ -2,7 +2,8 @@
 
 A stage joins its inputs and writes them; it notes its begin and end in ``$NOTES``. It fails if an
 input says "broken", and waits for the SIGINT of Ctrl+C if one says "endless". With ``$MEET`` the
-first stage of a person waits until that of another is at work too.
+first stage of a person waits until that of another is at work too. ``$SECONDS`` is what the second
+one takes.
 """
 
 import shutil
@@ -64,7 +65,8 @@ if "first" in name and "MEET" in os.environ:
     while pathlib.Path(os.environ["NOTES"]).read_text().count('"begin", "first@') < 2:
         time.sleep(0.05)
         assert time.time() < end, "nobody came"
-time.sleep(float(os.environ.get("SECONDS_EACH", 0)))
+if "second" in name:
+    time.sleep(float(os.environ.get("SECONDS", 0)))
 out.parent.mkdir(parents=True, exist_ok=True)
 out.write_text(f"{out.name} of ({text})")
 if "second" in name:

@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from lipsync.running.node import node_folder
+from lipsync.errors import LipsyncError
+from lipsync.running.cluster import check
+from lipsync.running.graph import read_steps
+from lipsync.running.node import Order, node_folder, prepare
+from lipsync.running.pack import pack, tracked_files
 from tests.project import commit, environment, must
 from tests.running.small import locked, make_small, wait_for
 
@@ -18,11 +22,11 @@ PEOPLE = {"ann": "Ann", "bob": "Bob"}
 
 @pytest.fixture
 def cluster(tmp_path, monkeypatch):
-    """A head that computes nothing, and two nodes of one CPU each; stages take 4 seconds."""
+    """A head that computes nothing, and two nodes of one CPU each; a training takes 4 seconds."""
     from ray.cluster_utils import Cluster
 
     monkeypatch.setenv("NOTES", str(tmp_path / "notes"))
-    monkeypatch.setenv("SECONDS_EACH", "4")
+    monkeypatch.setenv("SECONDS", "4")
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
     cluster.wait_for_nodes()
@@ -75,3 +79,39 @@ def test_a_dead_node_loses_one_step_and_nothing_else(cluster, root, tmp_path):
     assert "up to date" in must(folder, "dvc", "status")
     assert "Running" not in must(folder, "dvc", "repro")
     assert (folder / "data/ann/third.txt").read_text().startswith("third.txt of (second.txt of")
+
+
+@pytest.fixture(scope="module")
+def small(root, tmp_path_factory) -> Path:
+    return make_small(root, tmp_path_factory.mktemp("small") / "p", PEOPLE)
+
+
+def test_what_nodes_could_not_get_is_refused(small, tmp_path):
+    with pytest.raises(LipsyncError, match=r"default remote.*dvc remote add"):
+        check(small, read_steps(small))
+    must(small, "dvc", "remote", "add", "-d", "shared", str(tmp_path))
+    check(small, read_steps(small))
+    with (small / ".gitignore").open("a") as file:
+        file.write("/data/videos/bob.mp4\n")
+    must(small, "git", "rm", "-q", "--cached", "data/videos/bob.mp4")
+    with pytest.raises(LipsyncError, match=r"data/videos/bob.mp4: first@bob reads it.*dvc add"):
+        check(small, read_steps(small))
+    check(small, read_steps(small, ["ann"]))
+
+
+def test_a_node_has_the_project_as_it_lies_and_no_keys(small, tmp_path):
+    (small / ".dvc/config.local").write_text("[core]\n    autostage = false\n")
+    (small / "new.txt").write_text("not committed")
+    archive = pack(small, tracked_files(small))
+    step = next(step for step in read_steps(small) if step.name == "third@ann")
+    entry = {"cmd": "true"}
+    (tmp_path / "home").mkdir()
+    there = tmp_path / "there"
+    order = Order(step, {"train_second@ann": entry}, {"data/ann/second.json": b"{}"})
+    prepare(there, order, archive, tmp_path / "home")
+    assert (there / "new.txt").read_text() == "not committed"
+    assert (there / "data/ann/second.json").read_bytes() == b"{}"
+    assert "autostage" not in (there / ".dvc/config.local").read_text()
+    assert locked(there) == {"train_second@ann": entry}
+    assert must(there, "git", "log", "--format=%s").strip() == "as it was sent"
+    assert not (small / ".dvc/cache").exists()

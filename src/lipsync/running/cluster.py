@@ -233,10 +233,11 @@ def run_on_ray(
 def check(project: Path, steps: Sequence[Step]) -> None:
     """Raise LipsyncError if something that a stale step reads would not reach a node."""
     with locked_repo(project) as repo:
-        if not repo.config["core"].get("remote"):
+        sent_config = repo.config.load_one("repo")  # .dvc/config, without config.local's keys
+        if sent_config["core"].get("remote") not in sent_config["remote"]:
             raise LipsyncError(
-                "--engine ray: nodes share data through DVC's default remote, and there is none; "
-                "`dvc remote add -d shared ...`, see docs/sharing.md"
+                "--engine ray: nodes share data through DVC's default remote, and .dvc/config has "
+                "none; `dvc remote add -d shared ...`, see docs/sharing.md"
             )
     for step in steps:
         if step.stale and step.name.endswith(".dvc"):
