@@ -11,8 +11,9 @@ import pytest
 from lipsync.errors import LipsyncError
 from lipsync.running.cluster import check
 from lipsync.running.graph import read_steps
-from lipsync.running.node import Order, node_folder, prepare
+from lipsync.running.node import Order, carry_out, node_folder, prepare
 from lipsync.running.pack import pack, tracked_files
+from lipsync.running.scheduler import Share
 from tests.project import commit, environment, must
 from tests.running.small import locked, make_small, wait_for
 
@@ -115,3 +116,45 @@ def test_a_node_has_the_project_as_it_lies_and_no_keys(small, tmp_path):
     assert locked(there) == {"train_second@ann": entry}
     assert must(there, "git", "log", "--format=%s").strip() == "as it was sent"
     assert not (small / ".dvc/cache").exists()
+
+
+def test_a_step_begun_again_elsewhere_comes_from_the_run_cache(small, tmp_path, monkeypatch):
+    """Its first node died after it had pushed, and before it could say so."""
+    monkeypatch.setenv("NOTES", str(tmp_path / "notes"))
+    monkeypatch.setenv("SECONDS", "2")
+    must(small, "dvc", "remote", "add", "-f", "-d", "shared", str(tmp_path / "remote"))
+    steps = {step.name: step for step in read_steps(small)}
+    archive, lock, heard = pack(small, tracked_files(small)), {}, []
+
+    def tell(share: Share) -> bool:
+        heard.append(share)
+        return True
+
+    def on(node: str, name: str, again: bool = False):
+        order = Order(steps[name], dict(lock))
+        return carry_out(order, archive, tmp_path / node, again, tell)
+
+    made = on("one", "first@ann")
+    again = on("two", "first@ann", again=True)
+    assert "Stage 'first@ann' is cached" in again.text
+    assert again.lock == made.lock
+    lock["first@ann"] = made.lock
+    lock["fetch"] = on("two", "fetch").lock
+    second = on("one", "train_second@ann")  # an input of each node
+    assert second.files == {"data/ann/second.json": b'{"letters": 35}'}, second.text
+    assert Share(0.25, 7) in heard
+    assert [name for name, _ in notes(tmp_path)] == ["first@ann", "fetch", "train_second@ann"]
+    assert list(tmp_path.glob("*/step-*")) == [], "nothing is left lying about"
+
+
+def test_a_step_that_nobody_wants_any_more_ends(small, tmp_path, monkeypatch):
+    monkeypatch.setenv("NOTES", str(tmp_path / "notes"))
+    (small / "data/videos/ann.mp4").write_text("endless")
+    step = next(step for step in read_steps(small) if step.name == "first@ann")
+    monkeypatch.setenv("MEET", "2")
+    archive = pack(small, tracked_files(small))
+    done = carry_out(
+        Order(step, {}), archive, tmp_path / "home", False, lambda share: not notes(tmp_path)
+    )
+    assert done.code == 130
+    assert '"stopped", "first@ann"' in (tmp_path / "notes").read_text()

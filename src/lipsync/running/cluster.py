@@ -137,8 +137,9 @@ class RayEngine:
         needed = {step.name, *(item.step for item in step.inputs)}
         files = {item.path for item in step.inputs if not item.cached}
         variables = threads_environment(self._threads, crowded=True)
-        if scratch := os.environ.get("LIPSYNC_SCRATCH"):
-            variables["LIPSYNC_SCRATCH"] = scratch  # where all nodes mount the same folder
+        scratch = os.environ.get("LIPSYNC_SCRATCH", "")
+        if Path(scratch).is_absolute():  # a folder that all nodes mount, by what docs/scale.md says
+            variables["LIPSYNC_SCRATCH"] = scratch
         order = Order(
             step,
             {name: entry for name, entry in entries.items() if name in needed},

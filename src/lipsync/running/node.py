@@ -23,7 +23,7 @@ from lipsync.running.graph import Step
 from lipsync.running.local import share_of
 from lipsync.running.pack import LOCK, unpack
 from lipsync.running.scheduler import Share
-from lipsync.telemetry import newest_telemetry
+from lipsync.telemetry import newest_in
 
 LOOK = 1.0  # seconds between two looks at a step that runs
 ADVICE = "see the log; the DVC remote must be reached from every node of the cluster"
@@ -143,7 +143,7 @@ def _dvc(
     scratch = project / env["LIPSYNC_SCRATCH"]
     wanted = True
     while process.poll() is None:
-        telemetry = newest_telemetry(scratch, step.stage, step.person)
+        telemetry = newest_in(scratch, step.stage, step.person)
         known = telemetry is not None and telemetry.updated >= begun
         go_on = tell(share_of(telemetry) if telemetry and known else Share())
         if wanted and not go_on:
