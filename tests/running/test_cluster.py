@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -14,7 +15,7 @@ from lipsync.running.graph import read_steps
 from lipsync.running.node import Order, carry_out, node_folder, prepare
 from lipsync.running.pack import pack, tracked_files
 from lipsync.running.scheduler import Share
-from tests.project import commit, environment, must
+from tests.project import commit, environment, must, shell
 from tests.running.small import locked, make_small, wait_for
 
 pytest.importorskip("ray", reason="Ray is not installed: extra ray")
@@ -100,6 +101,17 @@ def test_what_nodes_could_not_get_is_refused(small, tmp_path):
     check(small, read_steps(small, ["ann"]))
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "auto"])
+def test_no_cluster_is_one_line(root, tmp_path, address, monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    folder = make_small(root, tmp_path / "p", {"ann": "Ann"})
+    must(folder, "dvc", "remote", "add", "-d", "shared", str(tmp_path / "remote"))
+    result = shell(folder, "lipsync", "run", "--engine", "ray", "--address", address)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"lipsync run: --address {address}: no Ray cluster: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
 def test_a_node_has_the_project_as_it_lies_and_no_keys(small, tmp_path):
     (small / ".dvc/config.local").write_text("[core]\n    autostage = false\n")
     (small / "new.txt").write_text("not committed")
@@ -153,8 +165,12 @@ def test_a_step_that_nobody_wants_any_more_ends(small, tmp_path, monkeypatch):
     step = next(step for step in read_steps(small) if step.name == "first@ann")
     monkeypatch.setenv("MEET", "2")
     archive = pack(small, tracked_files(small))
-    done = carry_out(
-        Order(step, {}), archive, tmp_path / "home", False, lambda share: not notes(tmp_path)
-    )
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # as Ray does
+    try:
+        done = carry_out(
+            Order(step, {}), archive, tmp_path / "home", False, lambda share: not notes(tmp_path)
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     assert done.code == 130
     assert '"stopped", "first@ann"' in (tmp_path / "notes").read_text()

@@ -6,6 +6,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.project import environment, must, shell
@@ -152,17 +153,12 @@ def test_stages_end_when_the_run_is_killed(small):
         ["lipsync", "run"], cwd=folder, env=environment(NOTES=str(folder / "notes"))
     )
     wait_for(lambda: (folder / "notes").exists() and most_trainings(folder) == 1)
-    leash = [child for child in children(process.pid) if "lipsync.running.leash" in child[1]]
-    assert len(leash) == 1
+    started = psutil.Process(process.pid).children(recursive=True)
+    assert any("lipsync.running.leash" in child.cmdline() for child in started)
+    assert any("work.py" in child.cmdline() for child in started)
     process.kill()
     process.wait()
-    wait_for(lambda: not Path(f"/proc/{leash[0][0]}/cmdline").exists())
-
-
-def children(pid: int) -> list[tuple[int, str]]:
-    import psutil
-
-    return [(child.pid, " ".join(child.cmdline())) for child in psutil.Process(pid).children()]
+    assert psutil.wait_procs(started, timeout=30)[1] == []
 
 
 def test_a_wrong_option_is_one_line(small):

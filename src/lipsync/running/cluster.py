@@ -8,6 +8,7 @@ compute go to whichever node is free first.
 import logging
 import os
 import platform
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from lipsync.running.run import finish, run_people
 from lipsync.running.scheduler import Ended, Share
 
 RETRIES = 3  # of a step whose node died, before it counts as failed
+PATIENCE = 10.0  # seconds for a cluster to answer
 MANY = 10_000  # steps in flight; Ray lets those wait that have no room
 
 
@@ -212,8 +214,9 @@ def run_on_ray(
     check(project, steps)
     _share_inputs(project, steps)
     try:
+        _knock(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise LipsyncError(
             f"--address {address}: no Ray cluster: {first_line(error)}; begin one with "
             "`ray start --head`, and name it as HOST:6379"
@@ -229,6 +232,13 @@ def run_on_ray(
     finally:
         ray.shutdown()
     return finish(records, stopped, log_folder(project))
+
+
+def _knock(address: str) -> None:
+    """Raise OSError if nobody listens at HOST:PORT; Ray would wait for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=PATIENCE).close()
 
 
 def check(project: Path, steps: Sequence[Step]) -> None:

@@ -25,6 +25,10 @@ def watch(parent: int) -> None:
 
 def main() -> int:
     parent, arguments = int(sys.argv[1]), sys.argv[2:]
+    # Ray blocks SIGINT in all that it starts, a shell ignores it in what runs in the background,
+    # and children inherit both: no training would hear that it shall stop.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=watch, args=(parent,), name="leash", daemon=True).start()
     from dvc.cli import main as dvc
 
