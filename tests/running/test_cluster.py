@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lipsync.errors import LipsyncError
-from lipsync.running.cluster import check
+from lipsync.running.exchange import check
 from lipsync.running.graph import read_steps
 from lipsync.running.node import Order, carry_out, node_folder, prepare
 from lipsync.running.pack import pack, tracked_files
