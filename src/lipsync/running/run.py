@@ -91,6 +91,7 @@ def run_here(
             "results are those of `dvc repro` to the byte, but fewer --threads are faster",
             file=sys.stderr,
         )
-    engine = LocalEngine(project, threads, gpus, crowded=crowded)
+    lent = gpus if jobs > 1 else []  # one after the other, each has all that `dvc repro` has
+    engine = LocalEngine(project, threads, lent, crowded=crowded)
     records, stopped = run_people(engine, lambda: read_steps(project, people), jobs, None)
     return finish(records, stopped, log_folder(project))
