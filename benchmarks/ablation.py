@@ -1,13 +1,14 @@
-"""What each loss buys: the same training without it, on the sample and on real clips.
+"""What each part buys: the same training without it, or with another, on the sample and real clips.
 
     python benchmarks/ablation.py WORK [--clips FOLDER] [--steps 600] [--vgg WEIGHTS]
-                                       [--people ...] [--variants ...]
+                                       [--visemes ONNX] [--people ...] [--variants ...]
 
 WORK becomes a project of its own, with a person for each clip (every *.mp4 in FOLDER, and the
-sample) and one for each variant of it, which shares the clip's pictures, speech and SyncNet. Every
-variant is trained by stage train_generator for the same number of steps and measured by stage
-evaluate on the same held-out frames. What is done stays done when the script is started again;
-WORK keeps the code that it was made with, so give a new one after a change.
+sample) and one for each variant of it, which shares the clip's pictures, speech and SyncNet (with
+another speech encoder the pictures alone). Every variant is trained by stage train_generator for
+the same number of steps and measured by stage evaluate on the same held-out frames. What is done
+stays done when the script is started again; WORK keeps the code that it was made with, so give a
+new one after a change.
 
 A table of each person is printed as Markdown, figures with 95 % intervals. WORK/<person>.png puts
 the rendered rows of the variants' contact sheets below the real one.
@@ -34,11 +35,11 @@ from lipsync.training.split import runs, split_frames
 
 ROOT = Path(__file__).resolve().parents[1]
 FULL = "full"
-VARIANTS: dict[str, dict[str, Any]] = {
+VARIANTS: dict[str, dict[str, Any]] = {  # overrides under people.<name>
     FULL: {},
-    "no-sync": {"losses": {"sync": 0.0}},
-    "no-mouth-temporal": {"losses": {"mouth": 0.0, "temporal": 0.0}},
-    "no-perceptual": {"losses": {"perceptual": 0.0}},
+    "no-sync": {"generator": {"losses": {"sync": 0.0}}},
+    "no-mouth-temporal": {"generator": {"losses": {"mouth": 0.0, "temporal": 0.0}}},
+    "no-perceptual": {"generator": {"losses": {"perceptual": 0.0}}},
 }
 FIGURES = (  # group, name, heading, format
     ("mouth", "correlation", "r", ".2f"),
@@ -128,18 +129,27 @@ def train_variant(work: Path, person: str, variant: str, steps: int) -> Path:
     params = yaml.load(work / "params.yaml")
     video = params["people"][person]["video"]
     entry = {"video": video, "epochs": epochs_for(work, person, steps)}
-    params["people"][name] = entry | {"generator": VARIANTS[variant]}
+    params["people"][name] = entry | VARIANTS[variant]
     yaml.dump(params, work / "params.yaml")
     for folder in ("data", "models"):
         (work / folder / name).mkdir(parents=True, exist_ok=True)
-    shared = [*(work / "data" / person).iterdir(), work / "models" / person / "syncnet.safetensors"]
-    for source in shared:
+    heard = [
+        work / "data" / person / "speech.npz",
+        work / "models" / person / "syncnet.safetensors",
+    ]
+    hears_otherwise = "speech" in VARIANTS[variant]
+    for source in {*(work / "data" / person).iterdir(), *heard}:
+        if hears_otherwise and source in heard:
+            continue
         target = source.parent.with_name(name) / source.name
         if not target.exists():
             target.symlink_to(source)
     metrics = work / "metrics" / name
     log = metrics / "generator" / "training_log.json"
     if not (metrics / "evaluation.json").exists():
+        if hears_otherwise:
+            run(work, "extract_audio_features", name)
+            run(work, "train_syncnet", name)
         run(work, "train_generator", name)
         run(work, "evaluate", name)
     elif (done := len(json.loads(log.read_text())["history"])) != entry["epochs"]:
@@ -191,12 +201,16 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, help="folder of further videos")
     parser.add_argument("--steps", type=int, default=600, help="of each training, nearly")
     parser.add_argument("--vgg", type=Path, help="VGG19's ImageNet weights, for one more variant")
+    parser.add_argument("--visemes", type=Path, help="visemes.onnx, for a variant that hears it")
     parser.add_argument("--people", nargs="+", help="only these, by the clips' names")
     parser.add_argument("--variants", nargs="+", help="only these")
     arguments = parser.parse_args()
     if arguments.vgg:
         weights = str(arguments.vgg.resolve())
-        VARIANTS["vgg"] = {"perceptual": {"features": "vgg19", "weights": weights}}
+        VARIANTS["vgg"] = {"generator": {"perceptual": {"features": "vgg19", "weights": weights}}}
+    if arguments.visemes:
+        weights = str(arguments.visemes.resolve())
+        VARIANTS["viseme"] = {"speech": {"encoder": "viseme", "weights": weights}}
     work = arguments.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
     people = make_project(work, arguments.clips)

@@ -1,6 +1,7 @@
 """How quickly the generator trains: samples a second, GFLOP a sample, time spent waiting for data.
 
     python benchmarks/train_throughput.py [--preset quick production] [--steps 8] [--device auto]
+    torchrun --nproc-per-node 2 benchmarks/train_throughput.py             # in two processes
 
 One sample is one picture. The data are noise of the right size, the losses those of the preset, the
 steps those of stage train_generator: losses, backward, optimiser, moving average. The presets take
@@ -27,6 +28,7 @@ from lipsync.generator.params import GeneratorParams
 from lipsync.generator.task import GeneratorTask
 from lipsync.presets import PRESETS
 from lipsync.syncnet.model import SyncNet
+from lipsync.training import distributed
 from lipsync.training.data import PersonData, to_unit
 from lipsync.training.device import Compute, choose_compute
 from lipsync.training.params import ComputeParams, SplitParams
@@ -97,6 +99,7 @@ class Training:
         reference = to_unit(data.crops[:1])
         self.task = GeneratorTask(model, syncnet, data, reference, split, params, compute, seed=1)
         self.state = TrainingState(model, params)
+        self.losses = distributed.replicate(model, self.task.losses)
         self.watch = Stopwatch(device)
         self.task.fetch = self.watch.around(self.task.fetch)  # type: ignore[method-assign]
         self.steps = 0
@@ -106,7 +109,8 @@ class Training:
     def step(self) -> None:
         self.watch.seconds = 0.0
         start = self.watch.now()
-        self.state.update(self.task.losses(0, self.steps % self.task.steps())["loss"])
+        loss = self.losses(0, self.steps % self.task.steps())["loss"]
+        self.state.update(loss * distributed.world_size())
         self.seconds.append(self.watch.now() - start)
         self.waiting.append(self.watch.seconds / self.seconds[-1])
         self.steps += 1
@@ -115,7 +119,8 @@ class Training:
         """Of one sample."""
         with FlopCounterMode(display=False) as counter:
             self.step()
-        return counter.get_total_flops() / 1e9 / self.task.samples_per_step
+        flops = distributed.add_up({"flops": float(counter.get_total_flops())})["flops"]
+        return flops / 1e9 / self.task.samples_per_step
 
 
 def main() -> None:
@@ -130,7 +135,8 @@ def main() -> None:
     for _ in range(arguments.steps):
         for training in trainings.values():
             training.step()
-    print(f"on {compute}, {torch.get_num_threads()} threads")
+    processes = distributed.world_size()
+    print(f"on {compute}, {torch.get_num_threads()} threads, {processes} processes")
     print(f"{'preset':<12}{'px':>5}{'batch':>7}{'GFLOP':>8}{'samples/s':>11}{'waiting':>9}{'x':>7}")
     for name, training in trainings.items():
         rate = training.task.samples_per_step / statistics.median(training.seconds[1:])
@@ -141,4 +147,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with distributed.process_group():
+        main()

@@ -15,6 +15,8 @@ from lipsync.params import PersonParams
 from lipsync.stage import stage
 from lipsync.syncnet.weights import load_syncnet, load_trust
 from lipsync.training.data import to_unit
+from lipsync.training.distributed import main_first
+from lipsync.training.launch import several_processes
 from lipsync.training.params import Epochs
 from lipsync.training.session import open_session
 
@@ -22,13 +24,15 @@ PRETRAINED = Path("models/pretrained/vgg")
 
 
 @stage
+@several_processes(most=lambda params: params[GeneratorParams].clips)
 def train_generator(params: PersonParams) -> None:
     """Read faces, speech and SyncNet; write weights, full state, history and sample pictures."""
     chosen, models = params[GeneratorParams], Path("models") / params.person
     # Before the session, whose fingerprint hashes the weights, which may have to be fetched.
     vgg, also_read = None, {}
     if chosen.losses.perceptual and chosen.perceptual.features == "vgg19":
-        vgg = load_vgg(chosen.perceptual.weights, PRETRAINED)
+        with main_first():
+            vgg = load_vgg(chosen.perceptual.weights, PRETRAINED)
         also_read["vgg19"] = vgg_file(chosen.perceptual.weights, PRETRAINED)
     session = open_session("train_generator", params, also_read)
     data, device = session.data, session.compute.device

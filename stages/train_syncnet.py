@@ -12,10 +12,12 @@ from lipsync.syncnet.score import AVERAGE, summarise
 from lipsync.syncnet.task import SyncNetTask, held_out_scan
 from lipsync.syncnet.trust import measure_trust
 from lipsync.syncnet.weights import save_syncnet
+from lipsync.training.launch import several_processes
 from lipsync.training.session import open_session
 
 
 @stage
+@several_processes(most=lambda params: params[SyncNetParams].batch_size)
 def train_syncnet(params: PersonParams) -> None:
     """Read faces and speech; write weights, full state, history and the held-out offset curve."""
     chosen = params[SyncNetParams]

@@ -19,6 +19,7 @@ STAGES = [
     "detect_landmarks",
     "crop_faces",
     "align_audio",
+    "profile",
     "extract_audio_features",
     "train_syncnet",
     "train_generator",

@@ -1,6 +1,7 @@
 """dvc.yaml tells the truth: a stage's deps are its script and the packages that it imports."""
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,12 +50,22 @@ def entry(name: str) -> dict:
     return STAGES[name].get("do", STAGES[name])
 
 
+def script(root: Path, name: str) -> Path:
+    """What a stage runs; named like it, but where Python has a module of that name."""
+    return root / entry(name)["cmd"].split()[1]
+
+
+def test_no_script_stands_in_for_a_module_of_python(root):
+    """A script's folder comes before the standard library: `import cProfile` would take ours."""
+    assert not {path.stem for path in (root / "stages").glob("*.py")} & sys.stdlib_module_names
+
+
 @pytest.mark.parametrize("name", STAGES)
 def test_deps_are_what_the_stage_imports(root, name):
     deps = set(entry(name)["deps"])
-    assert f"stages/{name}.py" in deps
+    assert script(root, name).relative_to(root).as_posix() in deps
     code = {dep for dep in deps if dep.startswith("src/")}
-    modules = reached(root, root / "stages" / f"{name}.py")
+    modules = reached(root, script(root, name))
     files = {module_file(root, module).relative_to(root).as_posix() for module in modules}
     named = {dep for dep in code if any(f == dep or f.startswith(dep + "/") for f in files)}
     uncovered = {f for f in files if not any(f == d or f.startswith(d + "/") for d in code)}
@@ -66,8 +77,8 @@ def test_deps_are_what_the_stage_imports(root, name):
 def test_params_are_what_the_stage_asks_for(root, name):
     import importlib
 
-    source = (root / "stages" / f"{name}.py").read_text()
-    files = [root / "stages" / f"{name}.py"]
+    source = script(root, name).read_text()
+    files = [script(root, name)]
     files += [module_file(root, module) for module in reached(root, files[0])]
     asked = set()
     for file in files:
@@ -78,7 +89,7 @@ def test_params_are_what_the_stage_asks_for(root, name):
                 asked.add(node.slice.id)
     keys = set()
     for module in ("faces", "media", "speech", "syncnet", "generator", "training", "evaluation",
-                   "export", "rendering"):  # fmt: skip
+                   "export", "profiling", "rendering"):  # fmt: skip
         package = importlib.import_module(f"lipsync.{module}.params")
         keys |= {getattr(package, cls).key for cls in asked if hasattr(package, cls)}
     declared = {str(param).split(".")[0] for param in entry(name).get("params", [])} - {"people"}
@@ -101,9 +112,7 @@ def test_weights_that_git_ignores_are_no_deps(name):
 def test_stages_that_listen_know_the_encoders_weights_by_their_hash(root):
     """The rows or the avatar say which weights they were made with; others are refused."""
     listening = {
-        name
-        for name in STAGES
-        if "lipsync.speech.encoder" in reached(root, root / "stages" / f"{name}.py")
+        name for name in STAGES if "lipsync.speech.encoder" in reached(root, script(root, name))
     }
     assert listening == {"extract_audio_features", "export", "render_sample"}
     told = {"data/${key}/speech.npz", "models/${key}/avatar"}

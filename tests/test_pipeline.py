@@ -10,6 +10,7 @@ import pytest
 from lipsync.media.audio import read_audio
 from lipsync.media.label import DIGITAL_SOURCE_TYPE
 from lipsync.media.video import probe, read_frames
+from lipsync.profiling.identity import read_identity
 from lipsync.syncnet.trust import CHANCE
 from tests.project import SECONDS, change_params, must, ran, results, shell
 
@@ -50,6 +51,16 @@ def test_metrics_are_there_and_finite(project):
     assert export["parity_max_abs"] <= 1e-3
     shown = shell(project, "dvc", "metrics", "show")
     assert "psnr_mask" in shown.stdout
+
+
+def test_the_recording_is_judged_before_anything_is_trained(project):
+    found = json.loads((project / "metrics/sample/profile.json").read_text())
+    assert found["verdict"] == "red", "seven seconds are too few"
+    assert found["values"]["duration"] == SECONDS
+    assert found["values"]["face_size"] > 200
+    assert (project / "metrics/sample/profile.png").stat().st_size > 50_000
+    assert len(read_identity(project / "data/sample/identity.npz").embedding) == 0
+    assert "profile.json" in must(project, "dvc", "metrics", "show")
 
 
 def test_the_summary_names_the_results(project):

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from lipsync.errors import LipsyncError
+from lipsync.people import commands as people_commands
+from lipsync.profiling.command import profile
 from lipsync.running.cli import run
 from lipsync.stage import PARAMS_FILE, errors_for_people
 
@@ -16,6 +18,10 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+app.command()(people_commands.add)
+app.command("list")(people_commands.list_people)
+app.command()(people_commands.remove)
+app.command()(profile)
 app.command()(run)
 
 

@@ -1,4 +1,4 @@
-"""Stop a stage when the ``dvc`` that started it is gone.
+"""Stop a stage when the ``dvc`` that started it is gone, or torchrun's process above it.
 
 DVC starts a stage through a shell. When DVC is killed (out of memory, a closed session), both live
 on: hours of training whose result nobody records, and a scratch folder that stays locked. Linux
@@ -14,6 +14,9 @@ from pathlib import Path
 
 import psutil
 
+# Who started this process, by a variable that each sets for those that it starts. Torchrun is the
+# first to be asked: DVC's variable reaches those below it as well.
+MARKS = {"torchrun": "TORCHELASTIC_RUN_ID", "dvc": "DVC_STAGE"}
 INTERVAL = 1.0  # seconds between two looks
 SHELLS = {"sh", "bash", "dash", "zsh", "fish", "ksh", "cmd", "powershell", "pwsh"}
 
@@ -42,6 +45,9 @@ def _command(process: psutil.Process) -> list[str]:
 def no_orphan() -> Iterator[None]:
     """When DVC goes, act as on SIGTERM; nothing is watched where no DVC started the process.
 
+    One of several processes that torchrun started watches torchrun's, which watches DVC, or passes
+    its signals on: a second SIGTERM would leave no time for a checkpoint.
+
     A training answers SIGTERM by finishing its batch and writing a checkpoint, any other stage by
     ending.
     """
@@ -53,10 +59,12 @@ def no_orphan() -> Iterator[None]:
                 return
         signal.raise_signal(signal.SIGTERM)
         with suppress(OSError):  # the terminal may have gone with DVC
-            os.write(2, b"dvc is gone\n")
+            os.write(2, b"dvc is gone\n" if watched != "torchrun" else b"torchrun is gone\n")
 
-    if "DVC_STAGE" in os.environ:
-        thread = threading.Thread(target=watch, args=(starter(),), name="no_orphan", daemon=True)
+    watched = next((who for who, mark in MARKS.items() if mark in os.environ), None)
+    if watched:
+        above = starter() if watched == "dvc" else psutil.Process().parent()
+        thread = threading.Thread(target=watch, args=(above,), name="no_orphan", daemon=True)
         thread.start()
     try:
         yield

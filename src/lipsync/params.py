@@ -149,6 +149,10 @@ class Params:
             values[key] = _merge(values.get(key), override)
         return PersonParams(person, video, offset, values, self._source)
 
+    def for_nobody(self, video: Path) -> PersonParams:
+        """Sections without anybody's overrides, for a video that is no person's."""
+        return PersonParams(video.stem, video, 0, self._values, self._source)
+
 
 def load_params(path: str | Path) -> Params:
     """Read and check params.yaml; every person's overrides are checked too.

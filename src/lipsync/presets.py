@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from lipsync.errors import LipsyncError
 from lipsync.files import atomic_path
 from lipsync.generator.params import LossWeights
 from lipsync.params import load_params
+from lipsync.yaml_edit import round_trip
 
 Values = dict[str, Any]
 
@@ -100,10 +100,7 @@ def write_preset(name: str, params: Path) -> list[tuple[str, Any, Any]]:
     if name not in PRESETS:
         raise LipsyncError(f"preset {name}: there is none; there are: {', '.join(PRESETS)}")
     load_params(params)
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 10_000  # columns: never wrap a line
-    yaml.representer.add_representer(type(None), _write_null)
+    yaml = round_trip()
     content = yaml.load(params.read_text(encoding="utf-8"))
     changes = list(_set(content, PRESETS[name].values))
     with atomic_path(params) as temporary:
@@ -122,11 +119,6 @@ def _set(content: CommentedMap, values: Values, prefix: str = "") -> list[tuple[
             changes.append((f"{prefix}{key}", content.get(key), value))
             content[key] = _in_one_line(value) if isinstance(value, list) else value
     return changes
-
-
-def _write_null(representer: Any, _: None) -> Any:
-    """As params.yaml has it; ruamel would leave the place empty."""
-    return representer.represent_scalar("tag:yaml.org,2002:null", "null")
 
 
 def _in_one_line(items: list[Any]) -> CommentedSeq:

@@ -54,9 +54,13 @@ class Telemetry:
 
 
 class TelemetryWriter:
-    """Keeps the file of one training; ``folder`` is <stage>/<person>/<fingerprint>."""
+    """Keeps the file of one training; ``folder`` is <stage>/<person>/<fingerprint>.
 
-    def __init__(self, folder: Path, epochs: int, steps: int) -> None:
+    writes: false in all of several processes but one
+    """
+
+    def __init__(self, folder: Path, epochs: int, steps: int, *, writes: bool = True) -> None:
+        self._writes = writes
         self._path = folder / NAME
         self._warned = False
         self._last = 0.0  # on the monotonic clock
@@ -94,6 +98,8 @@ class TelemetryWriter:
 
     def write(self) -> None:
         """Atomically, without waiting for the disk."""
+        if not self._writes:
+            return
         self._last = time.monotonic()
         self.telemetry.updated = time.time()
         temporary = self._path.with_name(f".{NAME}.tmp")  # the folder is locked: nobody else's

@@ -133,6 +133,31 @@ def test_lips_are_learned_from_sound_alone():
     assert all(torch.equal(model.state_dict()[name], value) for name, value in painting.items())
 
 
+def test_no_cross_fitted_guess_knows_its_own_frame():
+    """Other lips in a fold change the guesses of all folds but that one."""
+    params = PARAMS.model_copy(update={"gradient_clip": 1e9})  # a clipped norm is of all nets
+    data = tiny_person()
+    training = torch.arange(120)
+    guesses = []
+    for spoilt in (False, True):
+        torch.manual_seed(0)
+        model = Generator(64, 8, **params.architecture())
+        model.lips.standardize.fit(data.rows(training.numpy()))
+        shapes = LipShapes(data, training, params)
+        inside = (shapes.folds.of == 1) & (torch.arange(len(shapes.codes)) < 120)
+        if spoilt:
+            shapes.codes[inside] += 3.0
+        teach_lips(model.lips, shapes, params, CPU, 1)
+        guesses.append(shapes.cross_fitted(model.lips))
+    assert shapes.folds.count >= 2
+    assert 20 < inside.sum() < 100
+    assert (guesses[0][inside] - guesses[1][inside]).abs().max() < 1e-5
+    others = ~inside & (torch.arange(len(inside)) < 120)
+    assert (guesses[0][others] - guesses[1][others]).abs().mean() > 0.1
+    real = LipShapes(data, training, params).codes[:120, 0]
+    assert np.corrcoef(guesses[0][:120, 0], real)[0, 1] > 0.9
+
+
 def test_more_shapes_than_frames_to_learn_them_from_is_refused():
     with pytest.raises(LipsyncError, match=r"generator\.lips\.shapes: 8 .* the 5 frames"):
         LipShapes(tiny_person(), torch.arange(5), PARAMS)

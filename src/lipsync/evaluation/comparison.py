@@ -9,7 +9,7 @@ import numpy as np
 from lipsync.evaluation.figures import LABEL, label
 from lipsync.evaluation.heldout import Instant
 from lipsync.faces.crop import resample
-from lipsync.media.label import synthetic_tags
+from lipsync.media.label import SYNTHETIC_XMP, synthetic_tags
 from lipsync.media.video import VideoWriter
 
 SIDE = 480  # pixels of each of the two pictures
@@ -44,6 +44,7 @@ class Comparison:
             crf=CRF,
             sound=sound,
             metadata={"title": "real and rendered"} | synthetic_tags(),
+            xmp=SYNTHETIC_XMP,
         )
         self._stack = ExitStack()
 

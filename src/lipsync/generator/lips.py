@@ -7,6 +7,12 @@ leaves it alone; the painter sees nothing of the speech but these few numbers. (
 really did, it takes from them how the head is turned, and misses that when lips are guessed: on the
 sample that costs 0.8 dB.)
 
+What the painter learns from are cross-fitted guesses (Wolpert, "Stacked generalization", 1992): of
+each frame by the nets, and a line, that did not learn from its part of the recording. Of what it
+knows a net guesses nearly the truth, of new speech half of it or less; a painter taught with the
+former hardly moves the lips for the latter, and on a clip of 10 s r was 0.30 so and 0.62
+cross-fitted.
+
 Ridge regression has a share in the guess (``straight``). Against the real opening, held out, r of
 the nets alone, with a share of 0.25, and of ridge alone: sample 0.92, 0.91, 0.84; three real clips
 0.63, 0.65, 0.54; 0.47, 0.48, 0.58; 0.46, 0.49, 0.44. So it costs little where nets do well, and
@@ -20,6 +26,7 @@ import torch
 from torch import nn
 
 from lipsync.errors import LipsyncError
+from lipsync.generator.folds import Folds
 from lipsync.generator.params import GeneratorParams
 from lipsync.generator.speech import LipPredictor
 from lipsync.progress import progress
@@ -59,6 +66,9 @@ class LipShapes:
         self.codes = codes.float().to(data.lips.device)
         self._taught = torch.zeros(data.frames, dtype=torch.bool, device=data.lips.device)
         self._taught[self._frames] = True
+        self.folds = Folds(
+            frames.cpu(), data.frames, params.past + params.future, params.lips.members
+        )
 
     @property
     def steps(self) -> int:
@@ -83,18 +93,42 @@ class LipShapes:
         share = late.abs().unsqueeze(1) / data.instants  # (B, 1) of the way to the other frame
         there = torch.where(share > 0, self.codes[other], self.codes[frames])
         wanted = torch.lerp(self.codes[frames], there, share).unsqueeze(1)  # (B, 1, R)
-        return (lips.guesses(speech).float() - wanted).square().mean()
+        errors = (lips.guesses(speech).float() - wanted).square().mean(2)  # (B, M)
+        heeded = self.folds.heeded(frames)  # (B, M)
+        return (errors * heeded).sum() / heeded.sum().clamp_min(1)
 
-    def line(self) -> Line:
-        """The straight line from speech windows, (K D) -> (R), over the training part."""
-        frames = self._frames.cpu()
-        speech = self._data.windows(self._frames, self._params.past, self._params.future)
+    def line(self, without: int | None = None) -> Line:
+        """The straight line from speech windows, (K D) -> (R), over the training part.
+
+        without: a fold to leave out; of too short a recording nothing is left out
+        """
+        chosen = self._frames
+        if without is not None:
+            rest = chosen[~self.folds.near[without].to(chosen.device)[chosen]]
+            chosen = rest if len(rest) > 1 else chosen
+        speech = self._data.windows(chosen, self._params.past, self._params.future)
         return fit_line(
             speech.flatten(1).cpu().double().numpy(),
-            self.codes[self._frames].cpu().double().numpy(),
-            frames.numpy(),
+            self.codes[chosen].cpu().double().numpy(),
+            chosen.cpu().numpy(),
             reach=self._params.past + self._params.future,
         )
+
+    @torch.no_grad()
+    def cross_fitted(self, lips: LipPredictor) -> torch.Tensor:
+        """Guesses of the training part by those who did not learn from the frame, (N, R).
+
+        lips: taught; rows beyond the training part are 0
+        """
+        guessed = torch.zeros_like(self.codes)
+        training = torch.arange(int(self._frames[-1]) + 1)
+        for fold in range(self.folds.count):
+            frames = training[self.folds.of[training] == fold].to(guessed.device)
+            speech = self._data.windows(frames, self._params.past, self._params.future)
+            nets = lips.guesses(speech)[:, self.folds.members_without(fold)].mean(1)
+            line = self.line(without=fold)(speech.flatten(1).cpu().double().numpy())
+            guessed[frames] = torch.lerp(nets, torch.from_numpy(line).to(nets), lips.straight)
+        return guessed
 
     def correlation(self, lips: LipPredictor, frames: torch.Tensor) -> float:
         """Pearson's r of the first component, guessed and real, over valid frames (B,)."""

@@ -4,6 +4,7 @@ import torch
 from torch.nn import functional as F
 
 from lipsync.syncnet.model import SyncNet
+from lipsync.training import distributed
 
 
 def weighted_l1(painted: torch.Tensor, truth: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -43,13 +44,19 @@ def temporal_l1(
     return weighted_l1(changes[0], changes[1], weight)
 
 
-def perceptual(painted: list[torch.Tensor], truth: list[torch.Tensor]) -> torch.Tensor:
-    """Mean over levels of the L1 between feature maps, each level scaled by its own size."""
+def perceptual(
+    painted: list[torch.Tensor], truth: list[torch.Tensor], share: float = 1.0
+) -> torch.Tensor:
+    """Mean over levels of the L1 between feature maps, each level scaled by its own size.
+
+    share: of these pictures in a batch that several processes divide; the result is their part
+    """
+    sizes = torch.stack([theirs.abs().mean() for theirs in truth])
     terms = [
-        (mine - theirs).abs().mean() / theirs.abs().mean().clamp_min(1e-6)
-        for mine, theirs in zip(painted, truth, strict=True)
+        (mine - theirs).abs().mean() / size.clamp_min(1e-6)
+        for mine, theirs, size in zip(painted, truth, sizes, strict=True)
     ]
-    return torch.stack(terms).mean()
+    return (torch.stack(terms) * distributed.fraction(sizes * share)).mean()
 
 
 def sync(syncnet: SyncNet, last: torch.Tensor, speech: torch.Tensor, clip: int) -> torch.Tensor:

@@ -57,7 +57,7 @@ class Generator(nn.Module):
         channels: tuple[int, ...] = (48, 80, 112),
         code_channels: int = 128,
         shapes: int = 8,
-        members: int = 4,
+        members: int = 8,
         lips_channels: int = 32,
         lips_dropout: float = 0.3,
         lips_straight: float = 0.3,

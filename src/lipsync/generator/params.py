@@ -24,7 +24,7 @@ class LipsParams(Section):
     shapes: int = Field(8, ge=1, le=40)  # principal components that say what the lips do
     epochs: PositiveInt = 200  # of these small nets, over all training frames
     learning_rate: PositiveFloat = 1e-3
-    members: PositiveInt = 4  # small nets whose mean is taken
+    members: int = Field(8, ge=2)  # small nets whose mean is taken; each leaves out a part
     channels: PositiveInt = 32  # of each
     dropout: float = Field(0.3, ge=0, lt=1)
     straight: float = Field(0.3, ge=0, le=1)  # share of ridge regression in the guess
@@ -54,6 +54,11 @@ class GeneratorParams(OptimizerParams, key="generator"):
     shift: int = Field(0, ge=0)  # pixels that a clip is moved by at most
     jitter: float = Field(0.0, ge=0, lt=1)  # brightness and contrast
     gain: float = Field(4.0, ge=0)  # dB of speech level at most, either way
+
+    @property
+    def clips(self) -> int:
+        """Of a batch."""
+        return max(1, self.batch_size // self.clip)
 
     def without_sync(self) -> "GeneratorParams":
         """The same with the sync loss switched off."""

@@ -1,6 +1,8 @@
 """What train_generator trains, for ``lipsync.training.loop``."""
 
+import sys
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -15,7 +17,7 @@ from lipsync.generator.model import Generator
 from lipsync.generator.params import GeneratorParams
 from lipsync.generator.perceptual import VGGFeatures
 from lipsync.syncnet.model import SyncNet
-from lipsync.training import augment
+from lipsync.training import augment, distributed
 from lipsync.training.data import PersonData, to_unit
 from lipsync.training.device import Compute, step_generator
 from lipsync.training.split import Split, evenly, runs
@@ -33,16 +35,20 @@ class Batch:
 
     Attributes:
         starts: (clips,) int64 first frames, on the CPU
-        crops: (B, 3, S, S) 0..1; B = clips * clip
+        mine: the clips of this process: all, where there is but one
+        share: of its clips among all, 0..1
+        crops: (B, 3, S, S) 0..1; B = clips of this process * clip
         mouth_weight: (B, 1, S, S) 1 around the lips
-        speech: (B, past + 1 + future, D)
+        frames: (B,) int64, on the device
         draw: for what is random in the rest of the step
     """
 
     starts: torch.Tensor
+    mine: slice
+    share: float
     crops: torch.Tensor
     mouth_weight: torch.Tensor
-    speech: torch.Tensor
+    frames: torch.Tensor
     draw: torch.Generator
 
 
@@ -88,13 +94,25 @@ class GeneratorTask:
         if not len(held_out):
             raise LipsyncError("generator: no face in the held-out part; record a longer video")
         self.held_out = torch.from_numpy(evenly(held_out, VALIDATION_FRAMES))
-        self.clips = max(1, params.batch_size // params.clip)
+        self.clips = params.clips
         self.samples_per_step = self.clips * params.clip
+        if distributed.world_size() > self.clips:
+            print(
+                f"generator.batch_size: {params.batch_size} frames are {self.clips} clips of "
+                f"{params.clip}, too few for {distributed.world_size()} processes: the others "
+                f"idle; set LIPSYNC_PROCESSES={self.clips}, or raise generator.batch_size",
+                file=sys.stderr,
+            )
         self.seen = torch.from_numpy(np.flatnonzero(data.seen[: split.training_end]))
         self.lips = LipShapes(data, self.seen, params)
         model.lips.requires_grad_(False).eval()  # taught apart, in warm_up
         mask = torch.from_numpy(paste_mask(data.size)).to(data.crops.device)
         self.paste = mask[None, None]  # (1, 1, S, S)
+
+    @cached_property
+    def codes(self) -> torch.Tensor:
+        """(N, R) lips that the painter sees; ``model.lips`` must be taught."""
+        return self.lips.cross_fitted(self.model.lips)
 
     def warm_up(self) -> None:
         """Teach what speech says of the lips."""
@@ -108,20 +126,22 @@ class GeneratorTask:
         """All losses of one batch of clips, and their weighted sum."""
         weights = self.params.losses
         batch = self.fetch(epoch, step)
-        crops, draw = batch.crops, batch.draw
+        crops, share = batch.crops, batch.share
         with self.compute.autocast():
             features = self.model.encode_reference(self.reference)
-            painted = self.model.generate(crops, features, self.model.lips(batch.speech))
+            painted = self.model.generate(crops, features, self.codes[batch.frames])
         painted = painted.float()
         pasted = crops + self.paste * (painted - crops)
         terms = {
-            "l1": L.weighted_l1(painted, crops, self.paste),
-            "mouth": L.weighted_l1(painted, crops, batch.mouth_weight),
+            "l1": L.weighted_l1(painted, crops, self.paste) * share,
+            "mouth": L.weighted_l1(painted, crops, batch.mouth_weight)
+            * distributed.fraction(batch.mouth_weight.mean() * share),
         }
         if weights.temporal:
-            terms["temporal"] = L.temporal_l1(painted, crops, self.paste, self.params.clip)
+            moved = L.temporal_l1(painted, crops, self.paste, self.params.clip)
+            terms["temporal"] = moved * share
         if weights.perceptual or weights.sync:
-            terms |= self._expert(pasted, crops, batch.starts, draw)
+            terms |= self._expert(pasted, batch)
         total = sum(getattr(weights, name) * value for name, value in terms.items())
         return {"loss": torch.as_tensor(total), **terms}
 
@@ -138,21 +158,18 @@ class GeneratorTask:
         both = augment.shift(torch.cat([crops, lips], 1), params.shift, params.clip, draw)
         crops, lips = both[:, :3], both[:, 3:]
         crops = augment.colour(crops, params.jitter, params.clip, draw)
-        speech = data.windows(frames, params.past, params.future)
-        speech = speech.unflatten(0, (-1, params.clip)).flatten(1, 2)  # one gain for a whole clip
-        speech = augment.loudness(speech, params.gain, data.per_decibel, draw)
-        speech = speech.reshape(len(frames), params.past + 1 + params.future, -1)
-        return Batch(starts, crops, lips, speech, draw)
+        # Drawn for the whole batch, so that a picture is the same in however many processes.
+        mine = distributed.mine(len(starts))
+        share = (mine.stop - mine.start) / len(starts)
+        if not share:  # more processes than clips: one that does not count keeps in step
+            mine = slice(0, 1)
+        part = slice(mine.start * params.clip, mine.stop * params.clip)
+        return Batch(starts, mine, share, crops[part], lips[part], frames[part], draw)
 
-    def _expert(
-        self,
-        pasted: torch.Tensor,
-        truth: torch.Tensor,
-        starts: torch.Tensor,
-        draw: torch.Generator,
-    ) -> dict[str, torch.Tensor]:
+    def _expert(self, pasted: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
         """Losses that a trained network judges, on pictures as the viewer sees them."""
         weights, syncnet = self.params.losses, self.syncnet
+        truth, starts, draw = batch.crops, batch.starts, batch.draw
         terms = {}
         with self.compute.autocast():
             if weights.sync or self.vgg is None:
@@ -161,7 +178,7 @@ class GeneratorTask:
                 seen = painted if self.vgg is None else self.vgg(pasted)
                 with torch.no_grad():
                     real = self._features(truth)
-                terms["perceptual"] = L.perceptual(seen, real).float()
+                terms["perceptual"] = L.perceptual(seen, real, batch.share).float()
             if weights.sync:
                 far = torch.randint(
                     NEAR, self.training_end - NEAR, (len(starts), NEGATIVES), generator=draw
@@ -169,9 +186,10 @@ class GeneratorTask:
                 others = (starts[:, None] + far) % self.training_end  # at least NEAR away
                 centres = torch.cat([starts[:, None], others], 1).to(truth.device)
                 rows = self.data.windows(
-                    centres, syncnet.context, syncnet.frames - 1 + syncnet.context
+                    centres[batch.mine], syncnet.context, syncnet.frames - 1 + syncnet.context
                 )
-                terms["sync"] = L.sync(syncnet, painted[-1], rows, self.params.clip).float()
+                found = L.sync(syncnet, painted[-1], rows, self.params.clip).float()
+                terms["sync"] = found * batch.share
         return terms
 
     def _features(self, pictures: torch.Tensor) -> list[torch.Tensor]:

@@ -69,7 +69,7 @@ def extract(
     with open_input(source) as container:
         if audio is not None:
             audio_stream(container, source)  # refuse before the work
-        shown = _shown(container, video_stream(container, source))
+        shown = shown_pictures(container, video_stream(container, source))
         begin, end, first = next(shown)
         convert = Upright(first)
         with VideoWriter(
@@ -118,7 +118,7 @@ def on_ticks(shown: Iterable[Shown[Picture]], fps: float | Fraction) -> Iterator
         tick += period
 
 
-def _shown(
+def shown_pictures(
     container: av.container.InputContainer, stream: av.VideoStream
 ) -> Iterator[Shown[av.VideoFrame]]:
     """Decoded pictures with the seconds at which each appears and (by its duration) goes."""

@@ -15,7 +15,7 @@ from lipsync.syncnet.score import (
     scan_offsets,
     summarise,
 )
-from lipsync.training import augment
+from lipsync.training import augment, distributed
 from lipsync.training.data import PersonData, to_unit
 from lipsync.training.device import Compute, step_generator
 from lipsync.training.split import Split, runs
@@ -82,7 +82,7 @@ class SyncNetTask:
             centres.to(device),
             self.model.scale(),
         )
-        return {"loss": loss}
+        return {"loss": loss / distributed.world_size()}  # of what every rank knows whole
 
     def _embed_faces(self, starts: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
         window = self.params.frames
@@ -91,7 +91,11 @@ class SyncNetTask:
         mouths = augment.shift(mouths, self.params.shift, window, draw)
         mouths = augment.geometry(mouths, self.params.zoom, self.params.rotation, window, draw)
         mouths = augment.colour(mouths, self.params.jitter, window, draw)
-        pictures = self.model.embed_pictures(self.model.features(mouths)[-1])  # (B T, E)
+        # The pictures are most of the work: each rank embeds its share, and all know all of them.
+        # What follows is done whole by every rank, so that dropout and negatives are the batch's.
+        count = len(mouths)
+        last = self.model.features(mouths[distributed.mine(count)])[-1]
+        pictures = distributed.gather(self.model.embed_pictures(last), count)  # (B T, E)
         return self.model.embed_faces(pictures.unflatten(0, (-1, window)))
 
     def validate(self, model: nn.Module) -> dict[str, float]:

@@ -18,6 +18,7 @@ from pathlib import Path
 import filelock
 
 from lipsync.errors import LipsyncError
+from lipsync.training import distributed
 from lipsync.training.state import Progress, TrainingState, read_progress
 
 KEEP = 3
@@ -51,7 +52,8 @@ class Checkpoints:
     """Saves and finds checkpoints in ``folder``; holds its lock while open.
 
     Use as a context manager. A second trainer on the same folder gets a LipsyncError, or waits:
-    two experiments that differ in the number of epochs alone share their work.
+    two experiments that differ in the number of epochs alone share their work. Of several processes
+    that train together rank 0 holds the lock and writes; all read.
     """
 
     def __init__(self, folder: Path, fingerprint: str, *, wait: bool = False) -> None:
@@ -61,6 +63,8 @@ class Checkpoints:
         self._wait = wait
 
     def __enter__(self) -> "Checkpoints":
+        if not distributed.is_main():
+            return self
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._acquire()
@@ -97,13 +101,20 @@ class Checkpoints:
 
         A damaged one is reported on stderr and the one before it used.
         """
+        found = distributed.from_main(lambda: self._load_newest(state, epochs))
+        if found and not distributed.is_main():
+            state.load(self.folder / found, self.fingerprint)
+
+    def _load_newest(self, state: TrainingState, epochs: int) -> str | None:
+        """The name of the file that was taken over."""
         for path in self.usable(epochs):
             try:
                 state.load(path, self.fingerprint)
             except LipsyncError as error:
                 print(f"{error}; it is left out", file=sys.stderr)
                 continue
-            return
+            return path.name
+        return None
 
     def usable(self, epochs: int) -> list[Path]:
         """Checkpoints that can be continued to ``epochs`` epochs, the newest first."""
@@ -122,6 +133,8 @@ class Checkpoints:
 
     def save(self, state: TrainingState) -> None:
         """Write the state under its epoch and step and keep the 3 that were written last."""
+        if not distributed.is_main():
+            return
         state.save(self.path(state.progress), self.fingerprint)
         written = sorted(self._saved().values(), key=lambda path: path.stat().st_mtime_ns)
         for path in written[:-KEEP]:
@@ -133,6 +146,8 @@ class Checkpoints:
         A training with fewer epochs, or one taken from DVC's record, may know less of the past than
         the file does.
         """
+        if not distributed.is_main():
+            return
         path = self.folder / "best.safetensors"
         try:
             if path.exists() and read_progress(path)[0].best_value <= state.progress.best_value:

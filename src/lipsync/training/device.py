@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from lipsync.errors import LipsyncError
+from lipsync.training import distributed
 from lipsync.training.params import ComputeParams
 
 
@@ -56,7 +57,27 @@ def choose_compute(params: ComputeParams) -> Compute:
         ),
     }[name]
     bf16 = params.precision == "bf16" or (params.precision == "auto" and fast_bf16())
-    return Compute(torch.device(name), torch.bfloat16 if bf16 else torch.float32)
+    return Compute(_own_device(name), torch.bfloat16 if bf16 else torch.float32)
+
+
+def gpus(params: ComputeParams) -> int:
+    """CUDA devices that a training may use; 0 where it computes on something else."""
+    return torch.cuda.device_count() if params.device in ("auto", "cuda") else 0
+
+
+def _own_device(name: str) -> torch.device:
+    """Of several processes each has a GPU of its own; a processor is shared."""
+    processes, number = distributed.world_size(), distributed.local_rank()
+    if processes == 1 or name == "cpu":
+        return torch.device(name)
+    there = torch.cuda.device_count() if name == "cuda" else 1
+    if name == "mps" or number >= there:
+        raise LipsyncError(
+            f"compute.device: {name}: {processes} processes want a GPU each, and {there} can be "
+            f"used here; set LIPSYNC_PROCESSES={there}, or compute.device: cpu"
+        )
+    torch.cuda.set_device(number)
+    return torch.device(name, number)
 
 
 def make_deterministic(device: torch.device) -> None:

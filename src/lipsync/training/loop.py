@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from lipsync.errors import LipsyncError
 from lipsync.telemetry import TelemetryWriter
+from lipsync.training import distributed
 from lipsync.training.checkpoints import Checkpoints
 from lipsync.training.state import ADVICE, Progress, TrainingState
 
@@ -38,7 +39,10 @@ class Task(Protocol):
         """Steps in an epoch."""
 
     def losses(self, epoch: int, step: int) -> dict[str, torch.Tensor]:
-        """Scalars of one training step of the live model; "loss" is the sum to minimise."""
+        """Scalars of one training step of the live model; "loss" is the sum to minimise.
+
+        In one of several processes they are its part: over all ranks they add up.
+        """
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """Figures on held-out frames; "loss" is the one that is better when lower."""
@@ -67,10 +71,13 @@ def fit(
     checkpoints.load_newest(state, epochs)
     progress = state.progress
     print(f"{about}, {epochs} epochs", file=sys.stderr)
-    if progress.epoch or progress.step:
+    fresh = not (progress.epoch or progress.step)
+    if not fresh:
         print(f"continues after epoch {progress.epoch}, step {progress.step}", file=sys.stderr)
-    else:
+    elif distributed.is_main():
         task.warm_up()
+    compute_losses = distributed.replicate(state.model, task.losses)
+    if fresh:
         state.restart_average()
     with stop_requests() as stop, Display(task, epochs, progress, checkpoints) as display:
         while progress.epoch < epochs:
@@ -78,19 +85,20 @@ def fit(
                 display.stop_early(progress)
                 break
             for step in range(progress.step, task.steps()):
-                losses = task.losses(progress.epoch, step)
+                losses = compute_losses(progress.epoch, step)
                 values = {key: value.item() for key, value in losses.items()}
+                values = distributed.add_up(values)
                 _refuse_not_finite(values, progress.epoch, step)
-                state.update(losses["loss"])
+                state.update(losses["loss"] * distributed.world_size())
                 progress.step = step + 1
                 for key, value in values.items():
                     progress.sums[key] = progress.sums.get(key, 0.0) + value
                 display.step(values["loss"])
-                if stop.requested:
+                if distributed.anyone(stop.requested):
                     _stop(state, checkpoints, epochs)
             _finish_epoch(task, state, checkpoints)
             display.epoch(progress.history)
-            if stop.requested:
+            if distributed.anyone(stop.requested):
                 _stop(state, checkpoints, epochs)
     return state
 
@@ -98,7 +106,7 @@ def fit(
 def _finish_epoch(task: Task, state: TrainingState, checkpoints: Checkpoints) -> None:
     progress = state.progress
     with torch.no_grad():
-        validation = task.validate(state.ema)
+        validation = distributed.from_main(lambda: task.validate(state.ema))
     train = {key: total / progress.step for key, total in progress.sums.items()}
     held_out = {f"held-out {key}": value for key, value in validation.items()}
     _refuse_not_finite(held_out, progress.epoch, progress.step - 1)
@@ -108,7 +116,7 @@ def _finish_epoch(task: Task, state: TrainingState, checkpoints: Checkpoints) ->
         | {f"train/{key}": value for key, value in train.items()}
         | {f"validation/{key}": value for key, value in validation.items()}
     )
-    if is_milestone(progress.epoch):
+    if is_milestone(progress.epoch) and distributed.is_main():
         with torch.no_grad():
             picture = task.picture(state.ema)
         if picture is not None:
@@ -156,8 +164,9 @@ def stop_requests() -> Iterator[StopRequest]:
 
     def request(number: int, frame: object) -> None:
         stop.requested = True
-        with suppress(OSError):  # the terminal may be gone
-            os.write(2, b"\nstopping after this batch; once more to stop at once\n")
+        if distributed.is_main():
+            with suppress(OSError):  # the terminal may be gone
+                os.write(2, b"\nstopping after this batch; once more to stop at once\n")
         for restored, handler in previous.items():
             signal.signal(restored, handler)
 
@@ -186,7 +195,9 @@ class Display:
         self._epochs = epochs
         self._epoch = progress.epoch
         self._first = self._done
-        self._telemetry = TelemetryWriter(checkpoints.folder, epochs, self._steps)
+        self._telemetry = TelemetryWriter(
+            checkpoints.folder, epochs, self._steps, writes=distributed.is_main()
+        )
         self._telemetry.epoch(progress.history)
         self._started = self._last = time.monotonic()
         self._bar = tqdm(

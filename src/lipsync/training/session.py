@@ -10,6 +10,7 @@ from torch import nn
 
 from lipsync.media.params import FramesParams
 from lipsync.params import PersonParams
+from lipsync.training import distributed
 from lipsync.training.checkpoints import (
     Checkpoints,
     project_folder,
@@ -42,17 +43,25 @@ class Session:
     def train(
         self, model: nn.Module, task: Task, optimizer: OptimizerParams, epochs: int
     ) -> TrainingState:
-        """Train ``model`` through ``task``, going on from a checkpoint of the same training."""
+        """Train ``model`` through ``task``, going on from a checkpoint of the same training.
+
+        Of several processes rank 0 returns; the others end here.
+        """
         folder = scratch_folder(self.stage, self.params.person, self.fingerprint)
         about = (
             f"{self.stage} of {self.params.person}: {self.used_frames} of {self.split.frames} "
             f"frames, batch {task.samples_per_step}, on {self.compute}"
         )
+        if distributed.world_size() > 1:
+            about += f", in {distributed.world_size()} processes"
         in_experiment = project_folder() != Path.cwd()
         with Checkpoints(folder, self.fingerprint, wait=in_experiment) as checkpoints:
-            if not start_fresh() and checkpoints.newest_epoch(epochs) < epochs:
+            look = distributed.is_main() and not start_fresh()
+            if look and checkpoints.newest_epoch(epochs) < epochs:
                 take_from_record(checkpoints, self.full_state, epochs)
-            return fit(task, TrainingState(model, optimizer), epochs, checkpoints, about)
+            state = fit(task, TrainingState(model, optimizer), epochs, checkpoints, about)
+        distributed.finish()
+        return state
 
     def training_rows(self) -> torch.Tensor:
         """Speech rows of the training part, (T, D), on the CPU."""

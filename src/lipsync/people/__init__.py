@@ -1,0 +1,1 @@
+"""People of a project: videos taken in, listed, taken out (docs/people.md)."""

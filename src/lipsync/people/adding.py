@@ -1,0 +1,132 @@
+"""Videos into data/videos/ and DVC, people into params.yaml."""
+
+import logging
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lipsync.errors import LipsyncError, first_line
+from lipsync.files import atomic_path
+from lipsync.params import load_params
+from lipsync.people.contents import record_file
+from lipsync.people.planning import VIDEOS_FOLDER, Addition, Planner, Refusal
+from lipsync.people.sources import Source
+from lipsync.people.table import table
+from lipsync.people.tracking import dvc_repo, is_dvc_project, refuse_beside_a_run, track
+from lipsync.yaml_edit import with_entry
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a video: ``person`` was added, or ``problem`` says in one line why not.
+
+    known: its content is there already, which is no failure
+    """
+
+    source: Source
+    person: str = ""
+    video: Path | None = None
+    problem: str = ""
+    known: bool = False
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.problem) and not self.known
+
+
+def add_people(
+    sources: Sequence[Source], project: Path, *, link: bool = False, again: bool = False
+) -> Iterator[Outcome]:
+    """Make people of videos, one after the other; one that fails does not stop the others.
+
+    All are looked at before the first is written. A person whose video cannot be put in place, or
+    not tracked, leaves nothing behind but what DVC's cache may hold.
+
+    Args:
+        sources: as of ``read_sources``
+        project: the folder with params.yaml
+        link: make the video a link into DVC's cache, which saves the second copy of it
+        again: add it too where the same content is there already; both use one video
+    Yields:
+        outcomes in the order of ``sources``
+    Raises:
+        LipsyncError: params.yaml is wrong, a stage is running, or ``link`` without DVC.
+    """
+    params = load_params(project / "params.yaml")
+    refuse_beside_a_run(project)
+    if link and not is_dvc_project(project):
+        raise LipsyncError("--link: links lead into DVC's cache, and this is no DVC project")
+    planner = Planner.of(project, [params.for_person(name) for name in params.people], again)
+    plans = [planner.plan(source) for source in sources]
+    with dvc_repo(project, link) as repo:
+        for plan in plans:
+            if isinstance(plan, Refusal):
+                yield Outcome(plan.source, problem=plan.reason, known=plan.known)
+            else:
+                yield _add(plan, project, repo)
+
+
+def _add(addition: Addition, project: Path, repo: Any) -> Outcome:
+    try:
+        _write(addition, project, repo)
+    except LipsyncError as error:
+        return Outcome(addition.source, problem=str(error))
+    except Exception as error:
+        log.exception("%s: a defect of ours, or of DVC's", addition.source.path)
+        return Outcome(addition.source, problem=f"{addition.source.path}: {first_line(error)}")
+    return Outcome(addition.source, addition.person, addition.video)
+
+
+def _write(addition: Addition, project: Path, repo: Any) -> None:
+    """The video, DVC's record of it, then params.yaml; or nothing of them, Ctrl+C included."""
+    video = project / addition.video
+    with ExitStack() as undo:
+        if addition.copy:
+            undo.callback(video.unlink, missing_ok=True)
+            with atomic_path(video) as temporary:
+                shutil.copyfile(addition.source.path, temporary)
+        elif not video.exists():
+            raise LipsyncError(f"{addition.video}: no such file; `dvc pull` brings it")
+        if repo is not None and addition.video.parent == VIDEOS_FOLDER:
+            for file in (record_file(video), video.with_name(".gitignore")):
+                undo.callback(_put_back, file, file.read_bytes() if file.exists() else None)
+            track(repo, video)
+        _name(addition, project / "params.yaml")
+        undo.pop_all()
+
+
+def _put_back(file: Path, content: bytes | None) -> None:
+    if content is None:
+        file.unlink(missing_ok=True)
+    elif file.read_bytes() != content:
+        with atomic_path(file) as temporary:
+            temporary.write_bytes(content)
+
+
+def _name(addition: Addition, params: Path) -> None:
+    """The person's entry in params.yaml, behind the others."""
+    entry: dict[str, Any] = {"video": addition.video.as_posix()}
+    if addition.source.encoder is not None:
+        entry["speech"] = {"encoder": addition.source.encoder}
+    text = params.read_bytes().decode("utf-8")  # bytes: line ends stay as they are
+    with atomic_path(params) as temporary:
+        temporary.write_bytes(with_entry(text, "people", addition.person, entry).encode("utf-8"))
+        load_params(temporary)
+
+
+def report(outcomes: Sequence[Outcome]) -> str:
+    """What became of each, as a table."""
+    rows = [("file", "person", "")]
+    for outcome in outcomes:
+        note = outcome.problem or str(outcome.video)
+        if outcome.known:
+            note = f"skipped: {note}"
+        elif outcome.problem and outcome.source.told:
+            note = f"{note} ({outcome.source.told})"
+        rows.append((outcome.source.path.name, outcome.person or "-", note))
+    return table(rows)

@@ -1,0 +1,85 @@
+"""DVC's side of the videos: `dvc add` and `dvc remove`, where the project is one of DVC's."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lipsync.errors import LipsyncError
+from lipsync.people.contents import record_file
+
+# Kinds of links into the cache, best first. Copying comes last: where no link can be made, DVC
+# (3.67) would leave no file at all.
+LINKS = ["reflink", "hardlink", "symlink", "copy"]
+
+
+def is_dvc_project(project: Path) -> bool:
+    """Whether the folder, or one above it, is a DVC repository."""
+    here = project.resolve()
+    return any((folder / ".dvc").is_dir() for folder in (here, *here.parents))
+
+
+@contextmanager
+def dvc_repo(project: Path, link: bool = False) -> Iterator[Any]:
+    """DVC's repository (``dvc.repo.Repo``) of a project, or None where it is none.
+
+    link: files that are added become links into the cache, whatever ``cache.type`` says
+    """
+    if not is_dvc_project(project):
+        yield None
+        return
+    try:
+        from dvc.repo import Repo
+    except ImportError:
+        raise LipsyncError("DVC is not installed; install the extra `train`") from None
+
+    with Repo(str(project), config={"cache": {"type": LINKS}} if link else None) as repo:
+        repo.scm_context.quiet = True  # what to commit is said once, at the end
+        yield repo
+
+
+def track(repo: Any, video: Path) -> None:
+    """`dvc add`; nothing to do for a video that is in git.
+
+    Afterwards the file is DVC's own: a copy of what is in the cache, or a link to it. So a
+    symbolic link to a file elsewhere, left in its place, becomes a copy of that file.
+
+    Raises LipsyncError with DVC's words, or if .gitignore hides the record from DVC.
+    """
+    from dvc.exceptions import DvcException, OutputNotFoundError
+
+    target = str(video.absolute())
+    if repo.scm.is_tracked(target):
+        return
+    try:
+        repo.add(target)
+        repo.find_outs_by_path(target)
+    except OutputNotFoundError:
+        raise LipsyncError(
+            f"{record_file(video)}: DVC does not see it, for .gitignore hides its folder; "
+            "write `folder/?*` there in place of `folder/*`"
+        ) from None
+    except (DvcException, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise LipsyncError(f"{video}: `dvc add` failed: {reason}") from error
+
+
+def untrack(repo: Any, video: Path) -> None:
+    """`dvc remove --outs`: the record, the line in .gitignore and the file; the cache keeps it."""
+    from dvc.exceptions import DvcException
+
+    try:
+        repo.remove(str(record_file(video).absolute()), outs=True)
+    except (DvcException, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise LipsyncError(f"{video}: `dvc remove` failed: {reason}") from error
+
+
+def refuse_beside_a_run(project: Path) -> None:
+    """LipsyncError while a stage is running: DVC gives up a run that finds its lock taken."""
+    from lipsync.ui.pipeline import writers
+
+    for path, (pid, command) in writers(project).items():
+        raise LipsyncError(
+            f"{path}: is being written by `{command}` (process {pid}); wait until it has ended"
+        )

@@ -1,0 +1,67 @@
+"""What ``lipsync profile`` does: a profile of any file, printed and written."""
+
+from pathlib import Path
+
+from lipsync.errors import LipsyncError
+from lipsync.faces.params import CropParams, LandmarksParams
+from lipsync.media.params import FramesParams
+from lipsync.params import load_params
+from lipsync.profiling.identity import SAME_PERSON, read_identity, similarity, write_identity
+from lipsync.profiling.measure import Profile, make_profile
+from lipsync.profiling.page import write_page
+from lipsync.profiling.params import ProfileParams
+from lipsync.profiling.recording import read_video
+from lipsync.profiling.report import table, write_profile
+
+
+def profile_video(
+    video: Path,
+    models: Path,
+    params_file: Path,
+    out: Path | None,
+    face_recognition: Path | None,
+    same_as: Path | None,
+) -> bool:
+    """Print a video's profile, write it into ``out``; whether it is red.
+
+    Args:
+        params_file: whose sections hold, overrides left out; their defaults where there is none
+        face_recognition: in place of `profile.face_recognition`
+        same_as: identity.npz of the person whom it should show
+
+    Raises LipsyncError if the video, the params or a network cannot be used.
+    """
+    frames, landmarks, crop, chosen = (
+        FramesParams(),
+        LandmarksParams(),
+        CropParams(),
+        ProfileParams(),
+    )
+    if params_file.exists():
+        shared = load_params(params_file).for_nobody(video)
+        frames, landmarks = shared[FramesParams], shared[LandmarksParams]
+        crop, chosen = shared[CropParams], shared[ProfileParams]
+    if face_recognition is not None:
+        chosen = chosen.model_copy(update={"face_recognition": face_recognition})
+    other = None if same_as is None else read_identity(same_as)
+    if other is not None and chosen.face_recognition is None:
+        raise LipsyncError("--same-as: needs a network; give --face-recognition too")
+    recording = read_video(video, models, frames.fps, landmarks, crop)
+    profile = make_profile(recording, chosen, crop.size)
+    print(table(profile))
+    if other is not None and profile.identity is not None:
+        cosine = similarity(profile.identity, other)
+        word = "the same person" if cosine >= SAME_PERSON else "somebody else"
+        print(f"\n{same_as}: {word}, as far as the network can tell (cosine {cosine:.2f})")
+    if out is not None:
+        write_all(out, profile)
+        print(f"\n{out / 'profile.png'}")
+    return profile.verdict == "red"
+
+
+def write_all(folder: Path, profile: Profile) -> None:
+    """profile.json and profile.png; identity.npz where a network was given."""
+    write_profile(folder / "profile.json", profile)
+    write_page(folder / "profile.png", profile)
+    if profile.identity is not None:
+        write_identity(folder / "identity.npz", profile.identity)
