@@ -144,7 +144,12 @@ def read_telemetry(path: Path) -> Telemetry | None:
 
 def newest_telemetry(project: Path, stage: str, person: str) -> Telemetry | None:
     """Of the training of a person that was last at work; None where there is none."""
-    found = (scratch_root(project) / stage / person).glob(f"*/{NAME}")
+    return newest_in(scratch_root(project), stage, person)
+
+
+def newest_in(scratch: Path, stage: str, person: str) -> Telemetry | None:
+    """The same, of a scratch folder."""
+    found = (scratch / stage / person).glob(f"*/{NAME}")
     read = [telemetry for path in found if (telemetry := read_telemetry(path))]
     return max(read, key=lambda telemetry: telemetry.updated, default=None)
 

@@ -15,8 +15,10 @@ import psutil
 import pytest
 
 from lipsync.errors import LipsyncError
+from lipsync.running import command
+from lipsync.running.command import reason
 from lipsync.telemetry import Telemetry
-from lipsync.ui import pipeline, runs
+from lipsync.ui import runs
 from lipsync.ui.pipeline import (
     Stage,
     read_stages,
@@ -26,7 +28,7 @@ from lipsync.ui.pipeline import (
     writers,
 )
 from lipsync.ui.pipeline_view import pipeline as pipeline_html
-from lipsync.ui.runs import Run, Runs, reason
+from lipsync.ui.runs import Run, Runs
 from lipsync.ui.status import Status
 from tests.ui.conftest import wait_until
 
@@ -132,7 +134,7 @@ def test_dvcs_own_lock_file_tells_who_is_at_work(project, sleeper):
 
 def test_the_password_stays_in_the_page(monkeypatch):
     monkeypatch.setenv("LIPSYNC_PASSWORD", "correct horse")
-    environment = pipeline.environment()
+    environment = command.environment()
     assert "LIPSYNC_PASSWORD" not in environment
     assert environment["PATH"].startswith(str(Path(sys.executable).parent))
 
@@ -218,7 +220,7 @@ def test_two_clicks_start_one_run(project, monkeypatch):
 
     def slow(folder):
         time.sleep(0.1)  # between seeing that nothing runs and starting
-        return pipeline.read_stages(folder)
+        return read_stages(folder)
 
     def echo(*words):
         commands.append(words)

@@ -1,8 +1,6 @@
 """Which stages of a person are fresh or stale, and why: dvc.yaml, and what DVC says of itself."""
 
 import json
-import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -115,18 +113,6 @@ def reasons_of(entries: list[Any]) -> list[str]:
 
 def _reads(stage: Stage, other: Stage) -> bool:
     return any(dep == out or dep.startswith(f"{out}/") for dep in stage.deps for out in other.outs)
-
-
-def dvc(*arguments: str) -> list[str]:
-    """The command line of this Python's own DVC."""
-    return [sys.executable, "-m", "dvc", *arguments]
-
-
-def environment() -> dict[str, str]:
-    """Of a child: stages are run by this Python; the page's password stays here."""
-    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    ours = {name: value for name, value in os.environ.items() if name != "LIPSYNC_PASSWORD"}
-    return ours | {"PATH": programs}
 
 
 def writers(project: Path) -> dict[Path, tuple[int, str]]:

@@ -5,7 +5,6 @@ a second one would end the training without its checkpoint.
 """
 
 import os
-import re
 import signal
 import subprocess
 import threading
@@ -19,8 +18,9 @@ from typing import Literal
 import psutil
 
 from lipsync.errors import LipsyncError
+from lipsync.running.command import dvc, environment, reason
 from lipsync.telemetry import Telemetry, newest_telemetry, scratch_root, training_process
-from lipsync.ui.pipeline import dvc, environment, read_stages, writers
+from lipsync.ui.pipeline import read_stages, writers
 
 TRAININGS = ("train_syncnet", "train_generator")
 What = Literal["generator", "everything"]
@@ -60,14 +60,6 @@ class Run:
         except OSError:
             return ""
         return "\n".join(text.replace("\r", "\n").splitlines()[-lines:])
-
-
-def reason(text: str) -> str:
-    """The line of a log that says best why a run failed: the stage's own, else DVC's."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    own = [line for line in lines if re.match(r"\w+@[\w-]+: ", line)]
-    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    return (own or errors or lines or [""])[-1]
 
 
 @dataclass

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lipsync.ui.pipeline import dvc, environment
+from lipsync.running.command import dvc, environment
 
 WATCHED = ("dvc.yaml", "dvc.lock", "params.yaml", "src/lipsync", "stages")  # what status depends on
 PATIENCE = 600.0  # seconds that `dvc status` may take
