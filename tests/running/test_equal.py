@@ -2,7 +2,7 @@
 
 import shutil
 
-from tests.project import change_params, must
+from tests.project import STAGES, change_params, must
 from tests.running.small import locked
 
 
@@ -22,14 +22,14 @@ def test_parallel_results_are_serial_results(project_copy):
     """A second person with the same video, beside whom the first one is evaluated again."""
     folder = project_copy()
     serial = hashes(folder, "sample")
-    assert len(serial) == 10
+    assert len(serial) >= 10
     change_params(folder, lambda v: v["people"].update(twin={"video": "data/videos/sample.mp4"}))
     shutil.rmtree(folder / ".dvc/cache/runs")
     for name in ("metrics/sample/evaluation.json", "models/sample/avatar/avatar.json"):
         (folder / name).unlink()
     out = must(folder, "lipsync", "run", "--jobs", "2")
-    assert "sample  done  2 done, 8 up to date" in out
-    assert "twin    done  10 done" in out
+    assert f"sample  done  2 done, {len(STAGES) - 2} up to date" in out
+    assert f"twin    done  {len(STAGES)} done" in out
     assert hashes(folder, "twin") == serial
     assert "up to date" in must(folder, "dvc", "status")
     assert "Running" not in must(folder, "dvc", "repro")
