@@ -238,13 +238,17 @@ def visemes(
         typer.Option(help="write here; .json, .csv, or .tsv as Rhubarb Lip Sync; may be repeated"),
     ] = None,
     picture: Annotated[
-        Path | None, typer.Option(help="PNG of the spectrogram with the timeline under it")
+        Path | None,
+        typer.Option(help="PNG of the first 2 minutes: spectrogram, timeline, posteriors"),
     ] = None,
-    format: Annotated[str, typer.Option(help="what is printed without --out")] = "json",
+    format: Annotated[str, typer.Option(help="json, csv or tsv: printed without --out")] = "json",
     change: Annotated[
-        float, typer.Option(help="what a change of shape costs, nepers; 0 shows every flicker")
-    ] = 3.0,
-    model: Annotated[Path, typer.Option(help="the network")] = Path("models/visemes/visemes.onnx"),
+        float | None,
+        typer.Option(help="what a change of shape costs, nepers: 3; 0 shows every flicker"),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="the network; that of visemes/dvc.yaml if left out")
+    ] = None,
 ) -> None:
     """Tell which of 15 mouth shapes a voice asks for, and when.
 

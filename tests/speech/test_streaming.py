@@ -58,6 +58,15 @@ def test_rows_come_while_sound_is_heard(make_encoder: MakeEncoder, kind: str):
     assert heard < 15 * RATE  # a segment of at most 10.24 s, and what surrounds it
 
 
+def test_the_viseme_network_tells_a_second_after_it_was_heard(make_encoder: MakeEncoder):
+    stream, heard, rows = make_encoder("viseme").open_stream(), 0, 0
+    for block in np.array_split(noise(4), 400):
+        heard, rows = heard + len(block), rows + len(stream.push(block))
+        # A segment of 1 s and the network's own reach are behind, never more.
+        assert rows >= 25 * (heard / RATE - 1.2)
+    assert rows >= 25 * 2
+
+
 @pytest.mark.parametrize("kind", ["mel", "wenet", "viseme"])
 def test_memory_does_not_grow_with_the_length(make_encoder: MakeEncoder, kind: str):
     encoder, second = make_encoder(kind), noise(1)

@@ -70,7 +70,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory, phones: PhoneMap) -> Corpus
         for number in range(3):
             write_utterance(root, speaker, number, chance(10 * i + number), 10 * i + number)
     quarantine = Quarantine()
-    recordings = read_recordings(find_recordings(root, quarantine), phones, 0.1, quarantine)
+    recordings = read_recordings(find_recordings([root], quarantine), phones, 0.1, quarantine)
     pack(packed, recordings, phones, {"c"}, longest=3.0, quarantine=quarantine)
     return load_corpus(packed)
 

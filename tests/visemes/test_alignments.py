@@ -87,7 +87,16 @@ WANTED = [(0.0, 0.12, ""), (0.12, 0.25, "P"), (0.25, 0.5, "AY1")]
         ("short.TextGrid", SHORT.encode()),
         ("wide.TextGrid", LONG.encode("utf-16")),
         ("marked.TextGrid", b"\xef\xbb\xbf" + SHORT.encode()),
+        ("old.TextGrid", SHORT.replace("ooTextFile", "ooTextFile short").encode()),
+        (
+            "older.TextGrid",
+            SHORT.replace('ooTextFile"', 'ooTextFile short"', 1)
+            .replace('Object class = "TextGrid"', '"TextGrid"')
+            .encode(),
+        ),
+        ("capitals.TEXTGRID", LONG.encode()),
         ("aligner.json", JSON.encode()),
+        ("speaker.JSON", JSON.replace('"phones"', '"84 - phones"').encode()),
     ],
 )
 def test_every_form_says_the_same(tmp_path, name, content):
@@ -100,6 +109,18 @@ def test_every_form_says_the_same(tmp_path, name, content):
     [
         ("cut.TextGrid", LONG[:-60], "it ends too early"),
         ("other.TextGrid", LONG.replace('"phones"', '"phonemes"'), "no tier 'phones'"),
+        (
+            "two.TextGrid",
+            SHORT.replace("TextTier", "IntervalTier")
+            .replace("clicks", "85 - phones")
+            .replace('0.3\n"click"', '0\n0.5\n"P"'),
+            "2 speakers: 85 - phones, 84 - phones; one",
+        ),
+        (
+            "two.json",
+            '{"tiers": {"a - phones": {"entries": []}, "b - phones": {"entries": []}}}',
+            "2 speakers: a - phones, b - phones; one is wanted",
+        ),
         ("text.TextGrid", "hello", "it ends too early"),
         ("wave.TextGrid", 'a "x" "y"', "does not begin like a TextGrid"),
         ("back.TextGrid", SHORT.replace("0.25\n0.5", "0.05\n0.5"), "lies before its neighbour"),

@@ -11,7 +11,7 @@ from tests.test_dependencies import SHARED, module_file, reached
 
 ROOT = Path(__file__).parents[2]
 STAGES = {
-    name: stage
+    name: stage.get("do", stage)
     for file in ("visemes/dvc.yaml", "visemes/librispeech/dvc.yaml")
     for name, stage in yaml.safe_load((ROOT / file).read_text())["stages"].items()
 }
@@ -67,7 +67,12 @@ def test_the_corpus_and_the_map_are_deps():
 
 def test_what_downloads_is_no_part_of_the_default():
     assert "fetch_librispeech" not in (ROOT / "visemes/dvc.yaml").read_text()
-    assert STAGES["fetch_librispeech"]["outs"] == [{"data/visemes/librispeech": {"persist": True}}]
+    stage = yaml.safe_load((ROOT / "visemes/librispeech/dvc.yaml").read_text())["stages"]
+    assert stage["fetch_librispeech"]["foreach"] == "${librispeech.fetch}"
+    assert VisemeParams().librispeech.fetch == ()  # so there is no such stage
+    assert STAGES["fetch_librispeech"]["outs"] == [
+        {"data/visemes/librispeech/${item}": {"persist": True}}
+    ]
 
 
 def test_stages_run_in_the_projects_folder():

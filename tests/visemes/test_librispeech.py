@@ -1,8 +1,11 @@
 """Downloads from a server on this machine: taken up again, checked, unpacked."""
 
+import errno
 import hashlib
+import http.client
 import http.server
 import io
+import os
 import tarfile
 import threading
 import zipfile
@@ -12,7 +15,7 @@ import pytest
 
 from lipsync.errors import LipsyncError
 from lipsync.visemes import librispeech
-from lipsync.visemes.librispeech import ALIGNMENTS, SPLITS, Archive, download, fetch, unpack
+from lipsync.visemes.librispeech import ARCHIVES, Archive, download, fetch, unpack
 from lipsync.visemes.params import LibriSpeechParams
 
 
@@ -67,6 +70,14 @@ def tar(files: dict[str, bytes]) -> bytes:
 
 NOISE = np.random.default_rng(0).bytes(300_000)
 FLAC = "LibriSpeech/dev-clean/84/1/84-1-0000.flac"
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch) -> list[float]:
+    """Seconds that were to be waited, of which none is."""
+    waited: list[float] = []
+    monkeypatch.setattr(librispeech.time, "sleep", waited.append)
+    return waited
 
 
 @pytest.fixture
@@ -138,6 +149,37 @@ def test_no_server_is_one_line_that_says_what_is_there(server, tmp_path, monkeyp
         download(gone, tmp_path / "other.tar.gz")
 
 
+def test_a_server_that_ails_is_given_time(server, tmp_path, monkeypatch, pauses):
+    answers = [http.client.IncompleteRead(b""), ConnectionResetError(), OSError("no route"), None]
+    whole = librispeech._continue
+
+    def ailing(url, part):
+        if (problem := answers.pop(0)) is not None:
+            raise problem
+        return whole(url, part)
+
+    monkeypatch.setattr(librispeech, "_continue", ailing)
+    download(server.archive(), tmp_path / "corpus.tar.gz")
+    assert (tmp_path / "corpus.tar.gz").read_bytes() == server.content
+    assert pauses == [0, 1, 2, 4]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EACCES])
+def test_a_full_disk_is_one_line_at_once_and_keeps_what_is_there(
+    server, tmp_path, monkeypatch, number, pauses
+):
+    def full(url, part):
+        part.write_bytes(b"so far")
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(librispeech, "_continue", full)
+    with pytest.raises(LipsyncError, match="make room or check the folder") as error:
+        download(server.archive(), tmp_path / "corpus.tar.gz")
+    assert "\n" not in str(error.value)
+    assert pauses == [0]
+    assert (tmp_path / "corpus.tar.gz.part").read_bytes() == b"so far"
+
+
 def test_a_zip_is_unpacked_too_and_none_leads_out(tmp_path):
     for name, refused in (("a/b.TextGrid", False), ("../b.TextGrid", True), ("/b", True)):
         path = tmp_path / "alignments.zip"
@@ -159,8 +201,7 @@ def test_a_zip_is_unpacked_too_and_none_leads_out(tmp_path):
 
 
 def test_every_split_that_may_be_chosen_has_an_address():
-    legal = LibriSpeechParams(splits=tuple(SPLITS)).splits
-    assert legal == tuple(SPLITS)
-    for archive in (*SPLITS.values(), ALIGNMENTS):
+    assert LibriSpeechParams(fetch=tuple(ARCHIVES)).fetch == tuple(ARCHIVES)
+    for archive in ARCHIVES.values():
         assert archive.url.startswith("https://")
         assert len(archive.md5) == 32

@@ -15,6 +15,15 @@ ARPABET = (  # the 39 of the CMU dictionary
 )  # fmt: skip
 
 
+# Of the Montreal Forced Aligner's English dictionaries 3.1.0 (US, India, nonnative, and the general
+# one), https://mfa-models.readthedocs.io/en/latest/dictionary/English/
+MFA = (
+    "a aj aw b c d dʒ e ej f h i j k kp l m n o ow p s t tʃ u v w z æ ç ð ŋ ɐ ɑ ɑː ɒ ɒː ɔ ɔj ɖ ə "
+    "əw ɚ ɛ ɛː ɜ ɜː ɝ ɟ ɟʷ ɡ ɡʷ ɪ ɫ ɫ̩ ɱ ɲ ɹ ɾ ɾʲ ɾ̃ ʃ ʈ ʈʲ ʈʷ ʉ ʉː ʊ ʋ ʎ ʒ ʔ θ cʰ kʰ pʰ tʰ t̪ d̪ "
+    "mʲ n̩"
+)
+
+
 def names(found):
     return [VISEMES[viseme] for viseme in found]
 
@@ -28,6 +37,22 @@ def test_the_arpabet_map_knows_every_phone_with_every_stress(root):
     assert names(arpabet.lookup("AH1")) == ["aa"]
     assert arpabet.lookup("spn") == (IGNORED,)
     assert arpabet.unknown(["QX", "P", "ZZ1", "QX"]) == ["QX", "ZZ1"]
+
+
+def test_the_ipa_map_knows_every_phone_of_the_aligners_english_dictionaries(root):
+    ipa = load_map(root / "visemes/maps/en_ipa.json")
+    assert ipa.unknown([*MFA.split(), "", "sil", "spn"]) == []
+    told = {"ɱ": "FF", "ʋ": "FF", "ɾ̃": "nn", "ʈʲ": "DD", "ɖ": "DD", "t͡ʃ": "CH", "kp": "PP"}
+    assert {phone: names(ipa.lookup(phone))[0] for phone in told} == told
+    assert names(ipa.lookup("əw")) == names(ipa.lookup("əʊ")) == ["oh", "ou"]
+
+
+def test_a_phone_of_marks_alone_is_not_silence(root):
+    """espeak-ng writes ʲ as a phone of its own where a glide joins two vowels."""
+    ipa = load_map(root / "visemes/maps/en_ipa.json")
+    assert names(ipa.lookup("ʲ")) == ["ih"]
+    assert ipa.unknown(["ː", "ʰʷ", "ˈ"]) == ["ʰʷ", "ˈ", "ː"]
+    assert names(ipa.lookup("")) == ["sil"]
 
 
 def test_the_ipa_map_strips_marks_but_prefers_what_is_written_out(root):
@@ -74,6 +99,10 @@ def test_frames_take_the_viseme_of_their_instant():
         ({"phones": {"p": ["PP"]}}, "none has the viseme sil, FF"),
         ({"phone": {}}, "phone: unknown key; legal keys: alphabet"),
         ({"ignored": ["p"]}, "'p' has visemes too"),
+        ({"ignored": "spn"}, "ignored: should be a list of phones"),
+        ({"ignored": [None]}, "ignored: should be a list of phones"),
+        ({"strip": ["ː"]}, "strip: should be a text"),
+        ({"phones": {"p": [1]}}, "phones.p: no viseme 1"),
     ],
 )
 def test_a_wrong_map_is_refused_in_one_line(root, tmp_path, change, words):

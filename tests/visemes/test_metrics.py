@@ -91,14 +91,15 @@ def test_the_figures_say_the_confusion(tmp_path):
     table = confusion(np.array([1] * 12 + [2] * 4), np.array([1] * 9 + [2] * 7))
     write_confusion(tmp_path, table)
     lines = (tmp_path / "confusion.csv").read_text().splitlines()
-    assert lines[0] == "label,told,share"
-    assert len(lines) == 1 + 15 * 15
-    assert "PP,FF,0.2500" in lines
+    assert lines == ["label,told"] + ["PP,PP"] * 9 + ["PP,FF"] * 3 + ["FF,FF"] * 4
     assert (tmp_path / "confusion.png").stat().st_size > 5000
     write_classes(tmp_path / "classes.csv", table)
     lines = (tmp_path / "classes.csv").read_text().splitlines()
     assert lines[2] == "PP,12,0.7500,1.0000,0.7500,0.8571,FF"
     assert lines[4] == "TH,0,0.0000,,,,"
+    write_confusion(tmp_path, table * 1000)  # of a larger corpus: the same shares, no more rows
+    lines = (tmp_path / "confusion.csv").read_text().splitlines()
+    assert lines == ["label,told"] + ["PP,PP"] * 750 + ["PP,FF"] * 250 + ["FF,FF"] * 1000
 
 
 def test_judgement_counts_held_out_frames_at_their_own_time(corpus, network):

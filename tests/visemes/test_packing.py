@@ -18,7 +18,7 @@ from tests.visemes.conftest import RATE, chance, write_utterance
 
 
 def read(root, phones, quarantine, mismatch=0.1):
-    return [*read_recordings(find_recordings(root, quarantine), phones, mismatch, quarantine)]
+    return [*read_recordings(find_recordings([root], quarantine), phones, mismatch, quarantine)]
 
 
 def test_columns_stand_around_their_frames():
@@ -106,6 +106,52 @@ def test_an_alignment_may_lie_elsewhere_below_the_root(tmp_path, phones):
     assert aligned.speaker == "a"
 
 
+def test_two_speakers_with_the_same_names_keep_their_own_alignments(tmp_path, phones):
+    said = {"a": [("s", 0.5), ("_", 0.1)], "b": [("p", 0.5), ("_", 0.1)]}
+    for speaker, what in said.items():
+        sound = write_utterance(tmp_path, speaker, 0, what, 0)
+        for path in (sound, sound.with_suffix(".json")):
+            path.rename(path.with_stem("0001"))
+    found = read(tmp_path, phones, Quarantine())
+    assert [(f.speaker, f.phones[0].label) for f in found] == [("a", "s"), ("b", "p")]
+
+
+def test_who_of_two_an_alignment_elsewhere_belongs_to_is_not_guessed(tmp_path, phones):
+    elsewhere = tmp_path / "alignments"
+    elsewhere.mkdir()
+    for speaker in "abc":
+        sound = write_utterance(tmp_path, speaker, 0, chance(1), 1)
+        sound.with_suffix(".json").rename(elsewhere / "0001.json")
+        sound.rename(sound.with_stem("0001"))
+    own = tmp_path / "c/1/0001.json"
+    own.write_bytes((elsewhere / "0001.json").read_bytes())
+    quarantine = Quarantine()
+    assert [f.speaker for f in read(tmp_path, phones, quarantine)] == ["c"]
+    assert quarantine.counts() == {"ambiguous alignment": 2}
+    assert "2 recordings of this name share" in quarantine.rows[0][2]
+    (tmp_path / "b/1/0001.wav").unlink()  # now there is one that it can belong to
+    assert [f.speaker for f in read(tmp_path, phones, Quarantine())] == ["a", "c"]
+    (elsewhere / "more").mkdir()
+    (elsewhere / "more/0001.TextGrid").touch()  # and now there are two that it could have
+    quarantine = Quarantine()
+    assert [f.speaker for f in read(tmp_path, phones, quarantine)] == ["c"]
+    assert quarantine.counts() == {"ambiguous alignment": 1}
+
+
+def test_endings_may_be_capitals_and_what_was_found_is_said(tmp_path, phones, caplog):
+    for speaker in "ab":
+        sound = write_utterance(tmp_path, speaker, 0, chance(1), 1)
+        sound.with_suffix(".json").rename(sound.with_suffix(".JSON"))
+        sound.rename(sound.with_suffix(".WAV"))
+    quarantine = Quarantine()
+    with caplog.at_level("INFO", "lipsync.visemes"):
+        found = read(tmp_path, phones, quarantine)
+        pack(tmp_path / "packed", found, phones, {"b"}, 8.0, quarantine)
+    assert [f.speaker for f in found] == ["a", "b"]
+    assert "training: 1 speakers, 1 utterances" in caplog.text
+    assert "share: sil" in caplog.text
+
+
 def test_phones_that_the_map_lacks_stop_everything_and_are_all_named(tmp_path, phones):
     for number, strange in enumerate(("ʘ", "ǃ")):
         sound = write_utterance(tmp_path, "a", number, chance(number), number)
@@ -154,8 +200,8 @@ def test_who_is_held_out():
 
 def test_no_folder_no_recordings_no_corpus(tmp_path):
     with pytest.raises(LipsyncError, match=r"no such folder; see data\.root"):
-        find_recordings(tmp_path / "none", Quarantine())
+        find_recordings([tmp_path / "none"], Quarantine())
     with pytest.raises(LipsyncError, match=r"no recordings; legal: \.flac"):
-        find_recordings(tmp_path, Quarantine())
+        find_recordings([tmp_path], Quarantine())
     with pytest.raises(LipsyncError, match="missing or damaged"):
         load_corpus(tmp_path)

@@ -52,7 +52,7 @@ def test_a_typo_names_the_legal_keys(tmp_path, values, section, key, words):
         ("model", "kernel", 1, "model.kernel: input should be greater than or equal to 2"),
         ("train", "schedule", "step", "train.schedule: input should be 'one_cycle', 'cosine' or"),
         ("augment", "snr", [30, 5], "augment: value error, snr should be [lowest, highest] in dB"),
-        ("librispeech", "splits", ["dev"], "librispeech.splits.0: input should be 'dev-clean'"),
+        ("librispeech", "fetch", ["dev"], "librispeech.fetch.0: input should be 'dev-clean'"),
         ("loss", "kind", None, "loss.kind"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,8 @@ def test_it_leaves_a_network_figures_and_pictures(project):
     judged = figures(project, "evaluation.json")
     assert judged["speakers"].keys() == {"en_us_f1"}
     assert 0.1 < judged["strict_accuracy"] < judged["accuracy_within_30_ms"] < 1
-    assert set(judged["speed"]) == {"real_time_whole", "real_time_hops", "hop_ms"}
+    speed = figures(project, "evaluation/speed.json")
+    assert set(speed) == {"real_time_whole", "real_time_hops", "hop_ms"}
     assert figures(project, "export.json")["difference_hops"] <= 1e-5
     for name in ("evaluation/confusion.png", "training/loss_history.png", "training/weights.png",
                  "training/plots/metrics/train/loss.tsv"):  # fmt: skip
@@ -91,8 +93,37 @@ def test_dvc_knows_the_plots_and_the_metrics(project):
     said = must(project, "dvc", "metrics", "show")
     assert "strict_accuracy" in said
     assert "minutes" in said
-    said = must(project, "dvc", "plots", "show", "-o", "pages", "--json")
-    assert "confusion.csv" in said
+    said = shell(project, "dvc", "plots", "show", "--json").stdout
+    bars = drawn(said, "classes.csv")
+    encoding = {axis: bars["encoding"][axis]["field"] for axis in "xy"}
+    assert encoding == {"x": "f1", "y": "viseme"}
+    classes = {row["viseme"]: row for row in bars["data"]["values"]}
+    f1 = {viseme: value or 0 for viseme, value in figures(project, "evaluation.json")["f1"].items()}
+    told = {viseme: float(row["f1"] or 0) for viseme, row in classes.items()}
+    assert told == pytest.approx(f1, abs=1e-4)
+    # The template counts rows, so there is one for each frame, or for 1000 of a label.
+    confusion = drawn(said, "confusion.csv")
+    rows = confusion["data"]["values"]
+    frames = Counter(row["label"] for row in rows)
+    for viseme, row in classes.items():
+        assert frames[viseme] == pytest.approx(min(1000, int(row["frames"])), abs=7)  # rounding
+    right = Counter(row["label"] for row in rows if row["label"] == row["told"])
+    assert right["sil"] / frames["sil"] == pytest.approx(float(classes["sil"]["recall"]), abs=0.01)
+    assert {confusion["spec"]["encoding"][axis]["field"] for axis in "xy"} == {"told", "label"}
+
+
+def drawn(said: str, name: str) -> dict:
+    """The drawing that `dvc plots show --json` has of a file."""
+    plots = json.loads(said)["data"]
+    (entry,) = next(entries for key, entries in plots.items() if key.endswith(name))
+    content = entry["content"]
+    return json.loads(content) if isinstance(content, str) else content
+
+
+def test_judging_again_changes_nothing_in_git(project, root):
+    stage = "visemes/dvc.yaml:evaluate_visemes"
+    must(project, "dvc", "repro", "-s", "-f", stage, PYTHONPATH=str(root / "src"))
+    assert must(project, "git", "status", "--short") == ""
 
 
 def test_nothing_changed_nothing_runs_and_log_level_changes_nothing(project, root):

@@ -84,6 +84,7 @@ def test_every_opset_and_activation(tmp_path, opset, activation):
     model.requires_grad_(False)
     (tmp_path / "v.onnx").write_bytes(to_onnx(model, opset))
     network = VisemeNetwork(tmp_path / "v.onnx")
+    assert network.listen(noise(1)[:159]).posteriors.shape == (0, len(VISEMES))  # under 10 ms
     parity = check_parity(model, network, 1e-5)
     assert max(parity.torch, parity.hops) < 1e-5
     total = network.listen(noise(1)).posteriors.sum(1)

@@ -11,11 +11,13 @@ from lipsync.visemes import augment as change
 from lipsync.visemes.batches import Batches, collate
 from lipsync.visemes.corpus import Utterance
 from lipsync.visemes.labels import IGNORED, SILENCE
+from lipsync.visemes.losses import viseme_loss
 from lipsync.visemes.params import AugmentParams, VisemeParams
 from lipsync.visemes.schedule import ScheduledState, rate_share
 from lipsync.visemes.session import prepare_model
 from lipsync.visemes.statistics import QUIET
-from lipsync.visemes.task import VisemeTask
+from lipsync.visemes.task import VisemeTask, in_batches
+from lipsync.visemes.telemetry import write_events
 
 CPU = Compute(torch.device("cpu"), torch.float32)
 SMALL = {
@@ -85,17 +87,20 @@ def test_cosine_and_constant_warm_up():
     assert constant == pytest.approx([0.1, 0.1, 1, 1, 1, 1])
 
 
+AHEAD = 7  # lookahead, frames
+
+
 def augmented(columns, labels, **on):
     """With only these parts of the augmentation on."""
     nothing = dict.fromkeys(("gain", "noise", "warp", "tilt", "silence", "time_masks",
                              "frequency_masks"), 0)  # fmt: skip
     params = AugmentParams(**nothing | on)
-    return change.augment(columns, labels, params, step_generator(5))
+    return change.augment(columns, labels, params, AHEAD, step_generator(5))
 
 
 @pytest.fixture(scope="module")
 def batch(corpus):
-    return collate(corpus, corpus.utterances[:6], 3)
+    return collate(corpus, corpus.utterances[:6], AHEAD)
 
 
 def test_no_augmentation_is_the_identity(batch):
@@ -133,14 +138,65 @@ def test_a_longer_vocal_tract_moves_a_peak(batch):
 
 
 def test_what_falls_silent_is_silence_to_say(batch):
-    columns, labels = augmented(*batch, silence=1.0)
-    changed = (columns != batch[0]).any(2)
-    inside = changed & (batch[1] != IGNORED)
-    assert inside.any(1).sum() >= 4  # others fell into the padding
-    assert (labels[inside] == SILENCE).all()
-    assert torch.equal(labels[~changed], batch[1][~changed])
+    """Silent columns c are silent labels c + AHEAD, as label t is of the frame AHEAD before."""
+    columns, labels = augmented(*batch, silence=1.0, breath=0)
+    silent = (columns != batch[0]).any(2)
+    of_label = torch.zeros_like(silent)  # is the column of label t's frame silent?
+    of_label[:, AHEAD:] = silent[:, :-AHEAD]
+    known = batch[1] != IGNORED
+    assert (of_label & known).any(1).sum() >= 4  # others fell into the padding
+    assert (labels[of_label & known] == SILENCE).all()
+    assert torch.equal(labels[~of_label], batch[1][~of_label])
+    assert (labels != batch[1]).any()
     assert torch.equal(labels == IGNORED, batch[1] == IGNORED)
-    assert columns[changed].max() <= QUIET + 3
+    assert columns[silent].max() <= QUIET + 3
+
+
+def test_a_breath_is_noise_far_below_the_speech_and_silence_to_say(batch):
+    quiet, labels = augmented(*batch, silence=1.0, breath=0)
+    columns, breathed = augmented(*batch, silence=1.0, breath=1.0)
+    assert torch.equal(labels, breathed)
+    silent = (columns != batch[0]).any(2)
+    assert torch.equal(silent, (quiet != batch[0]).any(2))  # nothing else is changed
+    loudest = change.loudness(batch[0])
+    for row in range(len(columns)):
+        inside = columns[row][silent[row]]  # (frames, 80)
+        if len(inside) < change.STRETCH[0]:
+            continue
+        over = inside.mean(1)
+        middle = slice(len(over) // 3, -(len(over) // 3))
+        assert over[middle].mean() > over[[0, 1, -2, -1]].mean()  # it swells and fades
+        assert inside.max() < loudest[row] - 5 * change.NEPER
+
+
+def test_the_validation_loss_is_the_mean_over_classes_as_they_are_weighed(corpus):
+    """In batches of any size: the loss of all held-out frames at once."""
+    weighed = {"loss": {"class_weights": "inverse", "label_smoothing": 0.0}}
+    task, _ = started(corpus, small(epochs=1, **weighed))
+    task.model.eval()
+    torch.nn.init.normal_(task.model.head.weight)
+    with torch.no_grad():
+        found = task.validate(task.model)["loss"]
+        columns, labels = collate(corpus, task.held_out, task.model.lookahead)
+        wanted = viseme_loss(task.model(columns), labels, task.weights, task.params.loss)
+    assert len(in_batches(task.held_out, task.params.train.batch_seconds)) > 1
+    assert found == pytest.approx(float(wanted), rel=1e-4)
+
+
+def test_events_for_tensorboard_hold_every_epoch(corpus, tmp_path):
+    pytest.importorskip("tensorboard", reason="needs the extra `tensorboard`")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    _, state = started(corpus, small(epochs=2))
+    state.progress.history = [{"epoch": 1, "train/loss": 2.5}, {"epoch": 2, "train/loss": 1.5}]
+    (tmp_path / "events").mkdir()
+    (tmp_path / "events/of_an_earlier_training").touch()
+    write_events(tmp_path / "events", state, histograms=True)
+    events = EventAccumulator(str(tmp_path / "events"))
+    events.Reload()
+    assert [(e.step, e.value) for e in events.Scalars("train/loss")] == [(1, 2.5), (2, 1.5)]
+    assert "head.weight" in events.Tags()["histograms"]
+    assert not (tmp_path / "events/of_an_earlier_training").exists()
 
 
 def test_masks_hide_features_and_leave_labels(batch):

@@ -1,17 +1,19 @@
-"""Download the chosen splits of LibriSpeech and their alignments; goes on where it stopped."""
+"""Download a split of LibriSpeech, or the alignments; goes on where it stopped."""
 
-from lipsync.visemes.librispeech import ALIGNMENTS, SPLITS, fetch
+import sys
+
+from lipsync.errors import LipsyncError
+from lipsync.visemes.librispeech import ARCHIVES, fetch
 from lipsync.visemes.params import VisemeParams
-from lipsync.visemes.stage import DOWNLOADS, LIBRISPEECH, viseme_stage
+from lipsync.visemes.stage import LIBRISPEECH, downloads, viseme_stage
 
 
 @viseme_stage
 def fetch_librispeech(params: VisemeParams) -> None:
-    chosen = [SPLITS[name] for name in params.librispeech.splits]
-    for archive in chosen:
-        fetch(archive, DOWNLOADS, LIBRISPEECH / "sound")
-    if params.librispeech.alignments:
-        fetch(ALIGNMENTS, DOWNLOADS, LIBRISPEECH / "alignments")
+    name = " ".join(sys.argv[1:])
+    if name not in ARCHIVES:
+        raise LipsyncError(f"{name!r}: no such archive; legal: {', '.join(ARCHIVES)}")
+    fetch(ARCHIVES[name], downloads(), LIBRISPEECH / name)
 
 
 if __name__ == "__main__":

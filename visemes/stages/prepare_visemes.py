@@ -7,14 +7,17 @@ from lipsync.visemes.maps import load_map
 from lipsync.visemes.packing import held_out_speakers, pack
 from lipsync.visemes.params import VisemeParams
 from lipsync.visemes.recordings import Quarantine, find_recordings, read_recordings
-from lipsync.visemes.stage import CORPUS, METRICS, viseme_stage, write_figures
+from lipsync.visemes.stage import CORPUS, LIBRISPEECH, METRICS, viseme_stage, write_figures
 
 
 @viseme_stage
 def prepare_visemes(params: VisemeParams) -> None:
     data = params.data
     phones, quarantine = load_map(Path(data.map)), Quarantine()
-    found = find_recordings(Path(data.root), quarantine)
+    roots = [Path(data.root)]
+    if roots == [LIBRISPEECH]:  # what was fetched earlier and is no longer wanted lies there too
+        roots = [LIBRISPEECH / name for name in params.librispeech.fetch]
+    found = find_recordings(roots, quarantine)
     speakers = (recording.speaker for recording in found)
     held_out = held_out_speakers(speakers, data.held_out, data.validation, data.split_seed)
     recordings = read_recordings(found, phones, data.mismatch, quarantine)

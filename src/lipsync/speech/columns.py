@@ -12,7 +12,7 @@ import numpy as np
 from lipsync.media.audio import SAMPLE_RATE
 from lipsync.speech.segments import SegmentEncoder, nearest_samples
 
-SECONDS = 10  # of a segment, without what surrounds it
+SECONDS = 10.0  # of a segment, without what surrounds it
 
 
 class ColumnEncoder(SegmentEncoder):
@@ -24,6 +24,7 @@ class ColumnEncoder(SegmentEncoder):
         hop: samples between the network's columns
         centre: samples from the start of the sound to the middle of what its first column stands on
         before, after: columns that the network sees around a segment; ``after`` at least 1
+        seconds: of a segment, for whose end a live stream waits
     """
 
     per_decibel = 0.0  # networks were trained on speech of any level
@@ -38,9 +39,10 @@ class ColumnEncoder(SegmentEncoder):
         centre: int,
         before: int,
         after: int,
+        seconds: float = SECONDS,
     ) -> None:
         super().__init__(fps)
-        self.segment = max(1, round(SECONDS * self.fps))
+        self.segment = max(1, round(seconds * self.fps))
         self.dimension = per_frame * channels
         self._channels = channels
         self._centre, self._hop, self._before = centre, hop, before

@@ -27,8 +27,11 @@ from lipsync.speech.frames import LEAD, frame_columns
 from lipsync.speech.params import SpeechParams
 from lipsync.speech.weights import sha256, weights_file
 
-FORM = "lipsync-visemes-1"  # of the ONNX; its metadata says so under "format"
+# Of the ONNX, and of the rows that are made with it; its metadata says so under "format". 2: rows
+# are made in segments of 1 s, not 10, so an avatar that learned from others gets none of them.
+FORM = "lipsync-visemes-2"
 PER_FRAME = 2  # columns of a video frame's row
+SECONDS = 1.0  # of a segment: a row hears `before` columns anyway, so longer ones save little
 DAMAGE = (errors.Fail, errors.InvalidProtobuf, errors.InvalidGraph, errors.InvalidArgument,
           errors.NotImplemented, errors.RuntimeException)  # fmt: skip
 
@@ -90,9 +93,17 @@ class VisemeNetwork:
     def listen(self, sound: np.ndarray) -> Told:
         """(n,) float32 -1..1 at 16 kHz, whole -> a row for every frame that fits into it."""
         frames = len(sound) // HOP
+        if not frames:
+            return self.nothing()
         columns = frame_columns(sound, frames + self.lookahead)
         told, _ = self.step(columns, self.start())
         return Told(told.posteriors[self.lookahead :], told.hidden[self.lookahead :])
+
+    def nothing(self) -> Told:
+        """Of no frame at all."""
+        return Told(
+            np.zeros((0, len(self.visemes)), np.float32), np.zeros((0, self.channels), np.float32)
+        )
 
 
 class VisemeStream:
@@ -111,10 +122,7 @@ class VisemeStream:
         count = max(0, (len(held) - WINDOW) // HOP + 1)
         self._held = held[count * HOP :]
         if not count:
-            return Told(
-                np.zeros((0, len(self._network.visemes)), np.float32),
-                np.zeros((0, self._network.channels), np.float32),
-            )
+            return self._network.nothing()
         columns = fbank(held[: WINDOW + (count - 1) * HOP])
         told, self._state = self._network.step(columns, self._state)
         dropped = min(self._ahead, count)
@@ -147,6 +155,7 @@ class VisemeEncoder(ColumnEncoder):
             centre=WINDOW // 2,
             before=self._network.receptive - 1,  # so a row knows nothing of where segments begin
             after=1,
+            seconds=SECONDS,
         )
 
     def samples(self, columns: int) -> int:

@@ -15,8 +15,11 @@ from typing import Any
 from lipsync.errors import LipsyncError
 from lipsync.visemes.labels import Interval
 
-SUFFIXES = (".TextGrid", ".json")
+SUFFIXES = (".textgrid", ".json")  # in small letters; capitals count as these
 TIER = "phones"
+# File type and object class; older versions of Praat write the short form's name into the first
+HEADS = {('"ooTextFile"', '"TextGrid"'), ('"ooTextFile short"', '"TextGrid"'),
+         ('"ooTextFile short"', '"ooTextFile"')}  # fmt: skip
 SLACK = 1e-3  # seconds by which rounded times may overlap
 _TOKEN = re.compile(
     r'"(?:[^"]|"")*"|(?<!\S)[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?(?!\S)|(?<!\S)<\w+>(?!\S)'
@@ -28,7 +31,7 @@ def read_alignment(path: Path) -> list[Interval]:
 
     Raises LipsyncError with one line where it is damaged or holds no tier of phones.
     """
-    read = read_textgrid if path.suffix == ".TextGrid" else read_json
+    read = read_textgrid if path.suffix.lower() == ".textgrid" else read_json
     try:
         phones = read(path.read_bytes())
         _check(phones)
@@ -41,32 +44,42 @@ def read_alignment(path: Path) -> list[Interval]:
 def read_json(content: bytes) -> list[Interval]:
     """The aligner's JSON (``mfa align --output_format json``)."""
     tiers = json.loads(content)["tiers"]
-    if TIER not in tiers:
-        raise KeyError(f"no tier {TIER!r}; there are {', '.join(tiers)}")
     return [
         Interval(float(start), float(end), _text(label))
-        for start, end, label in tiers[TIER]["entries"]
+        for start, end, label in tiers[_phone_tier(list(tiers))]["entries"]
     ]
 
 
 def read_textgrid(content: bytes) -> list[Interval]:
-    """The tier of phones; ``phones`` or, where speakers have their own, ``<speaker> - phones``."""
+    """A TextGrid in any of Praat's forms."""
     tokens = iter(_TOKEN.findall(_decode(content)))
-    if (next(tokens), next(tokens)) != ('"ooTextFile"', '"TextGrid"'):
+    if (next(tokens), next(tokens)) not in HEADS:
         raise ValueError("it does not begin like a TextGrid")
     _numbers(tokens, 2)  # of the whole: begin, end
     if next(tokens) != "<exists>":
         raise ValueError("it has no tiers")
-    names = []
+    tiers: dict[str, list[Interval]] = {}
     for _ in range(int(next(tokens))):
         kind, name = _unquote(next(tokens)), _unquote(next(tokens))
         *_, count = _numbers(tokens, 3)  # begin, end, intervals
         times = 2 if kind == "IntervalTier" else 1
         rows = [(_numbers(tokens, times), _unquote(next(tokens))) for _ in range(int(count))]
-        if kind == "IntervalTier" and name.split(" - ")[-1] == TIER:
-            return [Interval(start, end, label) for (start, end), label in rows]
-        names.append(name)
-    raise KeyError(f"no tier {TIER!r}; there are {', '.join(names)}")
+        if kind == "IntervalTier":
+            tiers[name] = [Interval(start, end, label) for (start, end), label in rows]
+    return tiers[_phone_tier(list(tiers))]
+
+
+def _phone_tier(names: list[str]) -> str:
+    """The tier ``phones``, or ``<speaker> - phones`` where there is one speaker.
+
+    What several speakers say at a time is no sound of one mouth: that is an error.
+    """
+    found = [name for name in names if name.split(" - ")[-1] == TIER]
+    if len(found) > 1:
+        raise ValueError(f"{len(found)} speakers: {', '.join(found)}; one is wanted")
+    if not found:
+        raise KeyError(f"no tier {TIER!r}; there are {', '.join(names)}")
+    return found[0]
 
 
 def _decode(content: bytes) -> str:

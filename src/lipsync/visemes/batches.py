@@ -1,5 +1,6 @@
 """Batches of utterances of about the same length, so that little is padding."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,17 +31,25 @@ class Batches:
                 edges.append(last)
                 first = last
         self._edges = [*edges, len(ordered)]
+        self._epoch = -1  # whose order is held
+        self._order: list[list[int]] = []
 
     def __len__(self) -> int:
         return len(self._edges) - 1
 
     def batch(self, epoch: int, step: int) -> list[Utterance]:
         """The utterances of one step; every epoch has each utterance once."""
+        if epoch != self._epoch:
+            self._epoch, self._order = epoch, self._shuffled(epoch)
+        return [self._utterances[i] for i in self._order[step]]
+
+    def _shuffled(self, epoch: int) -> list[list[int]]:
+        """Numbers of the utterances of each step."""
         draw = step_generator(self._seed, epoch)
         spread = torch.randn(len(self._lengths), generator=draw).numpy() * JITTER
-        rank = np.argsort(self._lengths * np.exp(spread), kind="stable")
-        place = int(torch.randperm(len(self), generator=draw)[step])
-        return [self._utterances[i] for i in rank[self._edges[place] : self._edges[place + 1]]]
+        rank = np.argsort(self._lengths * np.exp(spread), kind="stable").tolist()
+        batches = [rank[first:last] for first, last in itertools.pairwise(self._edges)]
+        return [batches[place] for place in torch.randperm(len(self), generator=draw).tolist()]
 
 
 def collate(

@@ -10,19 +10,24 @@ from lipsync.visemes.labels import VISEMES
 from lipsync.visemes.metrics import class_table
 
 DPI = 110
+ROWS = 1000  # of a label in confusion.csv at most: shares to 0.1 % of a corpus of any size
 
 
 def write_confusion(folder: Path, table: np.ndarray) -> None:
     """confusion.csv and confusion.png: which share of each label's frames was told as what.
 
     table: (15, 15) frames by label and by what was told
+    The CSV has a row (label, told) for each frame, which DVC's template counts, or for `ROWS`
+    frames of a label that has more.
     """
+    frames = table.sum(1, keepdims=True)
+    rows = np.rint(table * np.minimum(1, ROWS / np.maximum(frames, 1))).astype(int)
     with atomic_path(folder / "confusion.csv") as path, path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("label", "told", "share"))
-        shares = table / np.maximum(table.sum(1, keepdims=True), 1)
-        for i, label in enumerate(VISEMES):
-            writer.writerows((label, told, f"{shares[i, j]:.4f}") for j, told in enumerate(VISEMES))
+        writer.writerow(("label", "told"))
+        for i, j in np.ndindex(rows.shape):
+            writer.writerows([(VISEMES[i], VISEMES[j])] * rows[i, j])
+    shares = table / np.maximum(frames, 1)
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.5, 6.5), layout="constrained")

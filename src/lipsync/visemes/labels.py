@@ -9,11 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lipsync.speech.frames import FRAME_RATE
+
 VISEMES = ("sil", "PP", "FF", "TH", "DD", "kk", "CH", "SS", "nn", "RR",
            "aa", "E", "ih", "oh", "ou")  # fmt: skip
+CLASSES = len(VISEMES)
 SILENCE = VISEMES.index("sil")
 IGNORED = -1  # label of frames that nobody knows: not learned from, not counted
-FRAME = 0.01  # seconds; frame j stands for (j + 0.5) FRAME
+FRAME = 1 / FRAME_RATE  # seconds; frame j stands for (j + 0.5) FRAME
 
 
 class Interval(NamedTuple):

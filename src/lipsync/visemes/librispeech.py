@@ -6,20 +6,24 @@ MD5 is checked before anything is unpacked.
 """
 
 import hashlib
+import http.client
 import sys
 import tarfile
+import time
 import urllib.error
 import urllib.request
 import zipfile
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from lipsync.errors import LipsyncError
+from lipsync.errors import LipsyncError, first_line
 from lipsync.progress import progress
+from lipsync.stage import MENDABLE
 
 BLOCK = 1 << 20  # bytes
 TIMEOUT = 60.0  # seconds without a byte after which a server counts as gone
 ATTEMPTS = 5  # of one download, in which a broken connection is taken up again
+PAUSE = 1.0  # seconds before the second attempt, and twice as long before each further one
 
 
 class Archive(NamedTuple):
@@ -43,10 +47,12 @@ SPLITS = {
         ("train-other-500", "d1a0fd59409feb2c614ce4d30c387708"),
     )
 }
-ALIGNMENTS = Archive(
-    "https://zenodo.org/records/2619474/files/librispeech_alignments.zip",
-    "2bab567d0ace651a4ba254e813629f46",
-)
+ARCHIVES = SPLITS | {
+    "alignments": Archive(
+        "https://zenodo.org/records/2619474/files/librispeech_alignments.zip",
+        "2bab567d0ace651a4ba254e813629f46",
+    )
+}
 
 
 def fetch(archive: Archive, downloads: Path, folder: Path) -> None:
@@ -76,13 +82,19 @@ def download(archive: Archive, path: Path) -> None:
     part = path.with_name(path.name + ".part")
     part.parent.mkdir(parents=True, exist_ok=True)
     problem = ""
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
+        time.sleep(PAUSE * 2 ** (attempt - 1) if attempt else 0)
         try:
             if _continue(archive.url, part):
                 break
             problem = "the connection broke off"
-        except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
-            problem = str(getattr(error, "reason", None) or error)
+        except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, OSError) and error.errno in MENDABLE:
+                raise LipsyncError(
+                    f"{part}: cannot write: {error.strerror}; make room or check the folder, and "
+                    "run again: it goes on where it stopped"
+                ) from error
+            problem = first_line(error)
     else:
         raise LipsyncError(
             f"{archive.url}: cannot download: {problem}; check the network and run again, "

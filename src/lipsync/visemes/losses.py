@@ -4,10 +4,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from lipsync.visemes.labels import IGNORED, VISEMES
+from lipsync.visemes.labels import CLASSES, IGNORED
 from lipsync.visemes.params import LossParams
-
-CLASSES = len(VISEMES)
 
 
 def class_weights(counts: np.ndarray, kind: str) -> torch.Tensor:

@@ -31,8 +31,9 @@ class PhoneMap:
     def lookup(self, phone: str) -> tuple[int, ...] | None:
         """Classes that a phone passes through; None where the map does not know it."""
         found = self.phones.get(phone)
-        if found is None:
-            found = self.phones.get(phone.translate(str.maketrans("", "", self.strip)))
+        bare = phone.translate(str.maketrans("", "", self.strip))
+        if found is None and bare:  # a phone of marks alone would become the empty one: silence
+            found = self.phones.get(bare)
         return found
 
     def unknown(self, phones: Iterable[str]) -> list[str]:
@@ -76,15 +77,20 @@ def _check(path: Path, values: Any) -> None:
         raise LipsyncError(f"{path}: not a map; it needs phones: {{phone: [viseme, ...]}}")
     for key in sorted(values.keys() - KEYS):
         raise LipsyncError(f"{path}: {key}: unknown key; legal keys: {', '.join(sorted(KEYS))}")
+    if not isinstance(values.get("strip", ""), str):
+        raise LipsyncError(f"{path}: strip: should be a text of the marks that are taken off")
+    ignored = values.get("ignored", [])
+    if not isinstance(ignored, list) or not all(isinstance(phone, str) for phone in ignored):
+        raise LipsyncError(f"{path}: ignored: should be a list of phones")
     for phone, told in values["phones"].items():
         if not isinstance(told, list) or not told:
             raise LipsyncError(f"{path}: phones.{phone}: should be a list of one or more visemes")
         for name in told:
-            if name not in VISEMES:
+            if not isinstance(name, str) or name not in VISEMES:
                 raise LipsyncError(
                     f"{path}: phones.{phone}: no viseme {name!r}; legal: {', '.join(VISEMES)}"
                 )
-    for phone in values.get("ignored", []):
+    for phone in ignored:
         if phone in values["phones"]:
             raise LipsyncError(f"{path}: ignored: {phone!r} has visemes too; take one of them out")
     reached = {name for told in values["phones"].values() for name in told}

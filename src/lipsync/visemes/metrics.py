@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lipsync.visemes.labels import IGNORED, VISEMES
+from lipsync.visemes.labels import CLASSES, IGNORED, VISEMES
 
-CLASSES = len(VISEMES)
 TOLERANCE = 3  # frames of 10 ms
 
 

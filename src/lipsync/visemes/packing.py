@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +20,7 @@ from lipsync.visemes.maps import PhoneMap
 from lipsync.visemes.recordings import Aligned, Quarantine
 from lipsync.visemes.statistics import QUIET, Statistics
 
+log = logging.getLogger(__name__)
 _HEADER = 128  # bytes, which the header of any array of ours fits into
 
 
@@ -101,7 +103,11 @@ def pack(
     with atomic_path(folder / "quarantine.csv") as path, path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerows([("file", "reason", "detail"), *quarantine.rows])
-    return _figures(utterances, counts, quarantine)
+    figures = _figures(utterances, counts, quarantine)
+    for side in ("training", "held_out"):
+        log.info("%s: %s", side, ", ".join(f"{v} {k}" for k, v in figures[side].items()))
+    log.info("share: %s", ", ".join(f"{k} {v:.1%}" for k, v in figures["share"].items()))
+    return figures
 
 
 def cut(labels: np.ndarray, longest: int) -> Iterator[tuple[int, int]]:

@@ -32,10 +32,11 @@ class AugmentParams(Section):
 
     gain: float = Field(10.0, ge=0)  # dB of level, either way
     noise: float = Field(0.3, ge=0, le=1)  # share of utterances with noise under them
-    snr: tuple[float, float] = (5.0, 35.0)  # dB between speech and that noise, drawn evenly
+    snr: tuple[float, float] = (5.0, 35.0)  # dB of the loudest speech over that noise, drawn evenly
     warp: float = Field(0.12, ge=0, lt=0.5)  # share by which frequencies are scaled: vocal tracts
     tilt: float = Field(6.0, ge=0)  # dB over the spectrum, either way: microphones
     silence: float = Field(0.2, ge=0, le=1)  # share of utterances of which a stretch falls silent
+    breath: float = Field(0.5, ge=0, le=1)  # share of these stretches in which somebody breathes
     time_masks: int = Field(0, ge=0)  # SpecAugment; see docs/visemes.md
     time_mask: PositiveInt = 8  # frames at most
     frequency_masks: int = Field(0, ge=0)
@@ -101,9 +102,9 @@ class ExportParams(Section):
 
 
 class LibriSpeechParams(Section):
-    """What stage fetch_librispeech downloads; see docs/visemes.md for sizes."""
+    """What stage fetch_librispeech downloads: splits and alignments; sizes in docs/visemes.md."""
 
-    splits: tuple[
+    fetch: tuple[
         Literal[
             "dev-clean",
             "dev-other",
@@ -112,10 +113,10 @@ class LibriSpeechParams(Section):
             "train-clean-100",
             "train-clean-360",
             "train-other-500",
+            "alignments",
         ],
         ...,
-    ] = ("dev-clean",)
-    alignments: bool = True  # of the Montreal Forced Aligner, by Lugosch et al., 0.6 GB
+    ] = ()
 
 
 class VisemeParams(Section):

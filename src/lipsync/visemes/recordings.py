@@ -3,12 +3,15 @@
     <root>/.../<speaker>/<chapter>/<utterance>.flac
     <root>/.../<utterance>.TextGrid                 or .json; beside the recording or elsewhere
 
+An alignment beside its recording is the recording's own; one that lies elsewhere is taken where no
+other has its name, as names are unique in LibriSpeech.
+
 What lacks its partner, or does not fit it, is set aside and counted; nothing else stops for it.
 """
 
 import logging
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,30 +75,58 @@ class Aligned:
     phones: list[Interval]
 
 
-def find_recordings(root: Path, quarantine: Quarantine) -> list[Recording]:
-    """All recordings below ``root`` that have an alignment, in the order of their paths.
+def find_recordings(roots: Sequence[Path], quarantine: Quarantine) -> list[Recording]:
+    """All recordings below ``roots`` that have an alignment there, in the order of their paths.
 
-    An utterance's name finds its alignment, as names are unique in LibriSpeech. Raises LipsyncError
-    where there is no such folder, or no recording in it.
+    Raises LipsyncError where there is no such folder, or no recording in any.
     """
-    if not root.is_dir():
-        raise LipsyncError(
-            f"{root}: no such folder; see data.root in visemes/params.yaml, or fetch LibriSpeech: "
-            "`dvc repro visemes/librispeech/dvc.yaml`"
-        )
-    sounds = sorted(path for path in root.rglob("*") if path.suffix in SOUNDS)
+    for root in roots:
+        if not root.is_dir():
+            raise LipsyncError(
+                f"{root}: no such folder; see data.root and librispeech.fetch in "
+                "visemes/params.yaml"
+            )
+    paths = sorted(path for root in roots for path in root.rglob("*"))
+    sounds = [path for path in paths if path.suffix.lower() in SOUNDS]
     if not sounds:
-        raise LipsyncError(f"{root}: no recordings; legal: {', '.join(sorted(SOUNDS))}")
-    files = sorted(path for path in root.rglob("*") if path.suffix in SUFFIXES)
-    partners = {path.stem: path for path in files}
+        names = " ".join(str(root) for root in roots)
+        raise LipsyncError(f"{names}: no recordings; legal: {', '.join(sorted(SOUNDS))}")
+    partners = _Partners(sounds, [path for path in paths if path.suffix.lower() in SUFFIXES])
     found = []
     for sound in sounds:
-        partner = partners.get(sound.stem)
-        if partner is None:
+        alignments, sharers = partners.of(sound)
+        if not alignments:
             quarantine.add(sound, "no alignment")
+        elif len(alignments) > 1 or sharers > 1:
+            told = f"{sharers} recordings of this name share "
+            told += ", ".join(path.as_posix() for path in alignments)
+            quarantine.add(sound, "ambiguous alignment", told)
         else:
-            found.append(Recording(sound, partner))
+            found.append(Recording(sound, alignments[0]))
     return found
+
+
+class _Partners:
+    """Whose alignment is whose: first what lies beside the recording, then what has its name."""
+
+    def __init__(self, sounds: list[Path], alignments: list[Path]) -> None:
+        places = {(path.parent, path.stem) for path in sounds}
+        self._beside: dict[tuple[Path, str], list[Path]] = defaultdict(list)
+        self._apart: dict[str, list[Path]] = defaultdict(list)  # beside no recording of its name
+        for path in alignments:
+            place = (path.parent, path.stem)
+            if place in places:
+                self._beside[place].append(path)
+            else:
+                self._apart[path.stem].append(path)
+        self._without = Counter(stem for place, stem in places if (place, stem) not in self._beside)
+
+    def of(self, sound: Path) -> tuple[list[Path], int]:
+        """Alignments that may be the recording's, and how many recordings may claim them."""
+        place = (sound.parent, sound.stem)
+        if place in self._beside:
+            return self._beside[place], 1
+        return self._apart[sound.stem], self._without[sound.stem]
 
 
 def read_recordings(

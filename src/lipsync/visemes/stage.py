@@ -9,15 +9,15 @@ from typing import Any
 
 from lipsync.files import atomic_path
 from lipsync.orphan import no_orphan
+from lipsync.speech.weights import SOURCES
 from lipsync.stage import errors_for_people
 from lipsync.visemes.params import VisemeParams, load_viseme_params
 
 CORPUS = Path("data/visemes/corpus")
 LIBRISPEECH = Path("data/visemes/librispeech")
-DOWNLOADS = Path(".scratch/downloads")  # DVC empties outs before a stage runs again; not this
 MODEL = Path("models/visemes/visemes.safetensors")
 STATE = Path("models/visemes/visemes_state.safetensors")
-NETWORK = Path("models/visemes/visemes.onnx")
+NETWORK = SOURCES["viseme"].default
 METRICS = Path("metrics/visemes")
 
 
@@ -33,6 +33,13 @@ def viseme_stage(run: Callable[[VisemeParams], None]) -> Callable[[], None]:
             run(params)
 
     return main
+
+
+def downloads() -> Path:
+    """Where downloads grow. DVC empties outs before a stage runs again, but not this."""
+    from lipsync.training.checkpoints import scratch_folder
+
+    return scratch_folder("fetch_librispeech", "downloads", "")
 
 
 def write_figures(path: Path, figures: dict[str, Any]) -> None:

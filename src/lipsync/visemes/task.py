@@ -9,9 +9,9 @@ from lipsync.training.device import Compute, step_generator
 from lipsync.visemes.augment import augment
 from lipsync.visemes.batches import Batches, collate
 from lipsync.visemes.corpus import Corpus, Utterance
-from lipsync.visemes.labels import FRAME
+from lipsync.visemes.labels import CLASSES, FRAME, IGNORED
 from lipsync.visemes.losses import class_weights, viseme_loss
-from lipsync.visemes.metrics import CLASSES, confusion, macro_f1, strict_accuracy
+from lipsync.visemes.metrics import confusion, macro_f1, strict_accuracy
 from lipsync.visemes.model import VisemeTCN
 from lipsync.visemes.params import VisemeParams
 
@@ -59,24 +59,24 @@ class VisemeTask:
         """Features and labels of a batch, augmented, on the device."""
         columns, labels = collate(self.corpus, utterances, self.model.lookahead)
         columns, labels = columns.to(self.compute.device), labels.to(self.compute.device)
-        return augment(columns, labels, self.params.augment, draw)
+        return augment(columns, labels, self.params.augment, self.model.lookahead, draw)
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """Loss, strict accuracy and macro F1 on held-out speakers."""
         assert isinstance(model, VisemeTCN)
-        total, known, table = 0.0, 0, np.zeros((CLASSES, CLASSES), np.int64)
+        total, weight, table = 0.0, 0.0, np.zeros((CLASSES, CLASSES), np.int64)
         for utterances in in_batches(self.held_out, self.params.train.batch_seconds):
             columns, labels = collate(self.corpus, utterances, model.lookahead)
             columns, labels = columns.to(self.compute.device), labels.to(self.compute.device)
             with self.compute.autocast():
                 logits = model(columns)
-            frames = int((labels >= 0).sum())
             loss = viseme_loss(logits, labels, self.weights, self.params.loss)
-            total, known = total + loss.item() * frames, known + frames
+            share = float(self.weights[labels[labels != IGNORED]].sum())  # as the loss's own mean
+            total, weight = total + loss.item() * share, weight + share
             told = logits.argmax(-1).cpu().numpy()
             table = table + confusion(labels.cpu().numpy().ravel(), told.ravel())
         return {
-            "loss": total / max(1, known),
+            "loss": total / max(1e-6, weight),
             "accuracy": strict_accuracy(table),
             "macro_f1": macro_f1(table),
         }

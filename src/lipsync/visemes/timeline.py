@@ -119,19 +119,22 @@ def as_text(found: list[Shape], form: str) -> str:
 
 
 def rhubarb(found: Iterable[Shape]) -> Iterator[tuple[float, str]]:
-    """(start, mouth shape A-H or X) where the shape changes; the last line is X at the end."""
+    """(start, mouth shape A-G or X) where the shape changes; X at the very end, as Rhubarb does.
+
+    Its H, a long L with the tongue up, is never told: no viseme of ours says l alone.
+    """
     before, end = "", 0.0
     for shape in found:
         mouth, end = RHUBARB[shape.viseme], shape.end
         if mouth != before:
             yield shape.start, mouth
         before = mouth
-    if before not in ("", "X"):
+    if before:
         yield end, "X"
 
 
 def write_timeline(path: Path, found: list[Shape]) -> None:
     """Write in the format that the file's ending says."""
-    text = as_text(found, path.suffix.removeprefix("."))
+    text = as_text(found, path.suffix.lower().removeprefix("."))
     with atomic_path(path) as temporary:
         temporary.write_text(text)
