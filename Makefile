@@ -6,10 +6,10 @@ export PATH := $(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types tests format lock sample
+.PHONY: help install demo test test-all lint types tests format lock sample
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: .venv/.installed  ## make .venv with the pinned dependencies
 
@@ -26,7 +26,10 @@ demo: install  ## run the whole pipeline on the sample: data/sample/render.mp4
 	@dvc repro
 	@lipsync summary
 
-test: lint types tests  ## lint, types and all tests
+test: lint types tests  ## lint, types and tests, but the slow ones
+
+test-all: lint types  ## the slow ones too: base, several processes, Ray, half an hour of sound
+	pytest --durations=8 -n 2 --dist loadfile
 
 lint: install  ## ruff, format included
 	ruff check .
@@ -35,8 +38,8 @@ lint: install  ## ruff, format included
 types: install  ## mypy on src/
 	mypy
 
-tests: install  ## pytest, two tests at a time
-	pytest --durations=8 -n 2 --dist loadfile
+tests: install  ## pytest, two tests at a time, but the slow ones
+	pytest --durations=8 -n 2 --dist loadfile -m "not slow"
 
 format: install  ## let ruff mend what it can
 	ruff check --fix .

@@ -98,6 +98,7 @@ def test_a_temporary_experiment_continues_what_is_committed(project_copy, two_ep
     assert results(folder, "generator") == two_epochs
 
 
+@pytest.mark.slow
 def test_two_workers_take_a_grid_from_the_queue(project_copy, two_epochs):
     """The two differ in epochs alone: whichever comes second goes on from the other."""
     folder = project_copy()
@@ -122,6 +123,7 @@ def test_two_workers_take_a_grid_from_the_queue(project_copy, two_epochs):
     assert results(folder, "generator") == trained_at_once(folder, epochs=3)
 
 
+@pytest.mark.slow
 def test_syncnet_with_more_epochs_continues_and_reruns_what_follows(project_copy):
     folder = project_copy()
     output = must(folder, "dvc", "exp", "run", "-S", "syncnet.epochs=2", TRAIN)

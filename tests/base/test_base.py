@@ -52,6 +52,7 @@ def test_it_is_trained_over_both_and_makes_nobody_elses_training_stale(project):
     assert figures["generator"]["l1"] == pytest.approx(sum(both) / 2, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_killed_anywhere_the_base_ends_with_the_same_bytes(project):
     change_params(project, lambda values: values.update(seed=2))  # DVC has no record of this one
     must(project, "python", "stages/train_base.py")
@@ -94,6 +95,7 @@ def test_an_adapter_is_trained_exported_and_small(project):
     assert [name for name, _ in model.named_parameters() if "lora_" in name]
 
 
+@pytest.mark.slow
 def test_an_adapter_continues_to_the_same_bytes(project):
     before = results(project, "generator", "bob")
     shutil.rmtree(project / ".scratch/train_generator/bob")
@@ -108,6 +110,7 @@ def test_an_adapter_continues_to_the_same_bytes(project):
     assert results(project, "generator", "bob") == whole
 
 
+@pytest.mark.slow
 def test_another_rank_reaches_only_those_who_adapt(project):
     change_params(project, lambda values: values["adapter"].update(rank=2))
     for person in ("sample", "bob"):
@@ -117,6 +120,7 @@ def test_another_rank_reaches_only_those_who_adapt(project):
     assert {"train_generator@bob"} <= set(status)
 
 
+@pytest.mark.slow
 def test_a_shared_syncnet_is_taken_over_and_keeps_what_it_was(project):
     change_params(
         project, lambda values: values["people"]["bob"].update(base=False, syncnet="sample")
@@ -132,6 +136,7 @@ def test_a_shared_syncnet_is_taken_over_and_keeps_what_it_was(project):
     assert (project / "models/bob/inherited/syncnet.safetensors").read_bytes() == shared
 
 
+@pytest.mark.slow
 def test_somebody_who_left_is_named_with_the_remedy(project):
     change_params(project, lambda values: values["base"].update(people=["sample"]))
     result = shell(project, "python", "stages/train_base.py")

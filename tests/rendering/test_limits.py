@@ -40,6 +40,7 @@ print(done.pictures, short, peak())
 """
 
 
+@pytest.mark.slow
 def test_half_an_hour_needs_no_more_memory_than_ten_seconds(folder: Path, tmp_path: Path):
     noise = np.random.default_rng(0).uniform(-0.1, 0.1, 80_000).astype(np.float32)
     write_wav(tmp_path / "short.wav", noise, 8000)

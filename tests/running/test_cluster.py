@@ -45,6 +45,7 @@ def notes(folder: Path) -> list[tuple[str, str]]:
     return [(name, place) for kind, name, *_, place in rows if kind == "begin"]
 
 
+@pytest.mark.slow
 def test_a_dead_node_loses_one_step_and_nothing_else(cluster, root, tmp_path):
     cluster, nodes = cluster
     folder = make_small(root, tmp_path / "p", PEOPLE)

@@ -2,6 +2,8 @@
 
 import shutil
 
+import pytest
+
 from tests.project import STAGES, change_params, must
 from tests.running.small import locked
 
@@ -18,6 +20,7 @@ def hashes(folder, person: str) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_parallel_results_are_serial_results(project_copy):
     """A second person with the same video, beside whom the first one is evaluated again."""
     folder = project_copy()

@@ -166,6 +166,7 @@ def stage(project):
         started.process.wait()
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_ends_the_others_with_one_line(stage):
     first, second = stage.ranks()
     second.kill()
@@ -178,6 +179,7 @@ def test_a_process_that_dies_ends_the_others_with_one_line(stage):
     assert "Traceback" not in stage.said()
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_both_with_130_and_they_go_on(stage):
     both = stage.ranks()
     assert "in 2 processes" in stage.said()
@@ -192,6 +194,7 @@ def test_ctrl_c_stops_both_with_130_and_they_go_on(stage):
     assert list(stage.folder.glob(f".scratch/train_generator/sample/*/{name}"))
 
 
+@pytest.mark.slow
 def test_the_ranks_outlive_their_starter_by_one_checkpoint(stage):
     both = stage.ranks()
     stage.process.kill()
@@ -200,6 +203,7 @@ def test_the_ranks_outlive_their_starter_by_one_checkpoint(stage):
     assert stage.said().count("stopped after epoch") == 1
 
 
+@pytest.mark.slow
 def test_in_the_end_one_of_them_writes_the_results(project):
     last = newest_epoch(project) + 1
     change_params(project, lambda values: values.update(epochs=last))

@@ -47,6 +47,7 @@ def project(tmp_path, tiny_folder) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_click_through(browser, project, tmp_path):
     speech = write_tone(tmp_path / "a speech.wav", SECONDS)
     long = write_tone(tmp_path / "long.wav", 900)

@@ -131,6 +131,7 @@ def test_nothing_changed_nothing_runs_and_log_level_changes_nothing(project, roo
     assert repro(project, root) == []
 
 
+@pytest.mark.slow
 def test_more_epochs_go_on_where_the_schedule_knows_no_end(project, root):
     change(project, epochs=2)
     assert repro(project, root) == [*STAGES[1:]]
