@@ -34,9 +34,7 @@ def start_anew(values: dict) -> None:
     values["epochs"] = values["syncnet"]["epochs"] = EPOCHS
 
 
-@pytest.mark.parametrize(
-    "network", [pytest.param("syncnet", marks=pytest.mark.slow), "generator"]
-)
+@pytest.mark.parametrize("network", [pytest.param("syncnet", marks=pytest.mark.slow), "generator"])
 def test_killed_anywhere_it_ends_with_the_same_bytes(project_copy, network):
     folder, stage = project_copy(), f"train_{network}"
     change_params(folder, start_anew)
