@@ -22,5 +22,5 @@ class AdapterParams(Section, key="adapter"):
 
     rank: PositiveInt = 4
     alpha: PositiveFloat = 8.0  # the change is scaled by alpha / rank
-    lips_epochs: PositiveInt = 20  # of the lips' nets: more forget what others taught
-    straight: float = Field(0.0, ge=0, le=1)  # share of ridge regression in the lips' guess
+    lips_epochs: PositiveInt = 60  # of the lips' nets: more forget what others taught
+    straight: float = Field(0.3, ge=0, le=1)  # share of ridge regression in the lips' guess
