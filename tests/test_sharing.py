@@ -56,7 +56,7 @@ def test_elsewhere_a_training_goes_on_from_the_remote(shared, tmp_path):
     project, _ = shared
     there = clone(project, tmp_path / "there")
     must(there, "dvc", "pull", "data/sample/faces.npz", "data/sample/speech.npz")
-    must(there, "dvc", "pull", "models/sample/syncnet.safetensors")
+    must(there, "dvc", "pull", "models/sample/syncnet.safetensors", "models/sample/inherited")
     change_params(there, lambda values: values.update(epochs=2))
     output = must(there, "dvc", "repro", "-s", TRAIN)
     assert "continues after epoch 1" in output
