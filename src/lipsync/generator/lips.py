@@ -106,7 +106,6 @@ class LipShapes:
                 f"generator.lips.shapes: {params.lips.shapes} is more than the {len(known)} frames "
                 "whose lips are seen in the training part; lower it, or record a longer video"
             )
-        self.known = known
         self.basis = basis or find_basis([known], params.lips.shapes)
         codes = (shapes - known.mean(0)) @ self.basis.components.T / self.basis.unit
         self.codes = codes.float().to(data.lips.device)
@@ -169,20 +168,19 @@ class LipShapes:
 
     @torch.no_grad()
     def cross_fitted(self, lips: LipPredictor, line: Callable[[int], Line]) -> torch.Tensor:
-        """Guesses of the training part by those who did not learn from the frame, (N, R).
+        """Guesses of each frame by those who did not learn from it, (N, R).
 
         Args:
-            lips: taught; rows beyond the training part are 0
+            lips: taught
             line: that was fitted without a fold
         """
         guessed = torch.zeros_like(self.codes)
-        training = torch.arange(int(self._frames[-1]) + 1)
         for fold in range(self.folds.count):
-            frames = training[self.folds.of[training] == fold].to(guessed.device)
+            frames = torch.nonzero(self.folds.of == fold).squeeze(1).to(guessed.device)
             speech = self._data.windows(frames, self._params.past, self._params.future)
             guess = lips.guesses(speech)[:, self.folds.members_without(fold)].mean(1)
             if lips.straight:
-                straight = line(fold)(speech.flatten(1).cpu().double().numpy())
+                straight = line(fold)(self._heard(frames))
                 guess = torch.lerp(guess, torch.from_numpy(straight).to(guess), lips.straight)
             guessed[frames] = guess
         return guessed

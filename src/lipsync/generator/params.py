@@ -65,8 +65,9 @@ class GeneratorParams(OptimizerParams, key="generator"):
         return self.model_copy(update={"losses": self.losses.model_copy(update={"sync": 0.0})})
 
     def of_base(self, config: dict[str, Any], lips_epochs: int) -> "GeneratorParams":
-        """The same with a base's windows of speech and number of shapes, of its ``config``."""
-        lips = self.lips.model_copy(update={"shapes": config["shapes"], "epochs": lips_epochs})
+        """The same with a base's windows of speech, shapes and members, of its ``config``."""
+        taken = {"shapes": config["shapes"], "members": config["members"], "epochs": lips_epochs}
+        lips = self.lips.model_copy(update=taken)
         own = {"past": config["past"], "future": config["future"], "lips": lips}
         return self.model_copy(update=own)
 

@@ -140,9 +140,10 @@ class GeneratorTask:
         weights = self.params.losses
         batch = self.fetch(epoch, step)
         crops, share = batch.crops, batch.share
+        codes = self.codes[batch.frames]  # outside of autocast: guessed once, in full precision
         with self.compute.autocast():
             features = self.model.encode_reference(self.reference)
-            painted = self.model.generate(crops, features, self.codes[batch.frames])
+            painted = self.model.generate(crops, features, codes)
         painted = painted.float()
         pasted = crops + self.paste * (painted - crops)
         terms = {
