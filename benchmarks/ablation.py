@@ -113,8 +113,8 @@ def prepare(work: Path, person: str) -> None:
                 run(work, stage, person)
 
 
-def epochs_for(work: Path, person: str, steps: int) -> int:
-    """Epochs of the generator that come nearest to ``steps``."""
+def steps_an_epoch(work: Path, person: str) -> int:
+    """Of the generator."""
     params = load_params(work / "params.yaml").for_person(person)
     chosen = params[GeneratorParams]
     with np.load(work / "data" / person / "faces.npz") as faces:
@@ -122,8 +122,19 @@ def epochs_for(work: Path, person: str, steps: int) -> int:
     with np.load(work / "data" / person / "speech.npz") as speech:
         split = split_frames(len(valid), float(speech["fps"]), params[SplitParams])
     clips = max(1, chosen.batch_size // chosen.clip)
-    each = max(1, len(runs(valid[: split.training_end], chosen.clip)) // (clips * chosen.clip))
-    return max(1, round(steps / each))
+    return max(1, len(runs(valid[: split.training_end], chosen.clip)) // (clips * chosen.clip))
+
+
+def epochs_for(work: Path, person: str, steps: int) -> int:
+    """Epochs of the generator that come nearest to ``steps``."""
+    return max(1, round(steps / steps_an_epoch(work, person)))
+
+
+def refuse_other_length(metrics: Path, epochs: int) -> None:
+    """What was measured before has to be of as long a training."""
+    log = json.loads((metrics / "generator" / "training_log.json").read_text())
+    if (done := len(log["history"])) != epochs:
+        sys.exit(f"{metrics}: was trained for {done} epochs, not {epochs}; give a new WORK")
 
 
 def train_variant(work: Path, person: str, variant: str, steps: int) -> Path:
@@ -147,17 +158,14 @@ def train_variant(work: Path, person: str, variant: str, steps: int) -> Path:
         if not target.exists():
             target.symlink_to(source)
     metrics = work / "metrics" / name
-    log = metrics / "generator" / "training_log.json"
     if not (metrics / "evaluation.json").exists():
         if hears_otherwise:
             run(work, "extract_audio_features", name)
             run(work, "train_syncnet", name)
         run(work, "train_generator", name)
         run(work, "evaluate", name)
-    elif (done := len(json.loads(log.read_text())["history"])) != entry["epochs"]:
-        sys.exit(
-            f"{metrics}: was trained for {done} epochs, not {entry['epochs']}; give a new WORK"
-        )
+    else:
+        refuse_other_length(metrics, entry["epochs"])
     return metrics
 
 

@@ -22,7 +22,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ablation import FULL, epochs_for, make_project, prepare, print_tables, run, write_sheet
+from ablation import (
+    FULL,
+    epochs_for,
+    make_project,
+    prepare,
+    print_tables,
+    refuse_other_length,
+    run,
+    steps_an_epoch,
+    write_sheet,
+)
 from ruamel.yaml import YAML
 
 from lipsync.params import load_params
@@ -35,11 +45,6 @@ VARIANTS = {  # name -> share of the steps, whether the base is adapted
     "adapted-10%": (SHARE, True),
 }
 SAMPLE = "sample"
-
-
-def steps_an_epoch(work: Path, person: str) -> int:
-    """Of the base, for one of its people."""
-    return round(1000 / epochs_for(work, person, 1000))
 
 
 def change(work: Path, **values: Any) -> None:
@@ -73,13 +78,15 @@ def train_variant(work: Path, person: str, variant: str, steps: int) -> Path:
     share, adapted = VARIANTS[variant]
     name = f"{person}_{variant.rstrip('%').replace('-', '_')}"
     metrics = work / "metrics" / name
+    epochs = epochs_for(work, person, round(share * steps))
     if (metrics / "evaluation.json").exists():
+        refuse_other_length(metrics, epochs)
         return metrics
     syncnet = work / "models" / person / "syncnet.safetensors"
     everything = load_params(work / "params.yaml")
     entry: dict[str, Any] = {
         "video": str(everything.for_person(person).video),
-        "epochs": epochs_for(work, person, round(share * steps)),
+        "epochs": epochs,
         "syncnet": str(syncnet),
         "base": adapted,
     }

@@ -75,7 +75,7 @@ def test_killed_anywhere_the_base_ends_with_the_same_bytes(project):
 
 
 def test_an_adapter_is_trained_exported_and_small(project):
-    change_bob(project, base=True)
+    change_bob(project, base=True, generator={"lips": {"members": 3}})  # the base has its own
     output = must(project, "dvc", "repro", "export@bob")
     assert "takes over the SyncNet of base; trains nothing" in output
     assert "Running stage 'train_base'" not in output

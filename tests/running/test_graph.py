@@ -1,10 +1,11 @@
 """What waits for what: DVC's graph, and the one rule that takes an edge out of it."""
 
 import pytest
+from ruamel.yaml import YAML
 
 from lipsync.errors import LipsyncError
-from lipsync.running.graph import read_steps
-from tests.project import change_params
+from lipsync.running.graph import OPTIONAL, read_steps
+from tests.project import change_params, must
 from tests.running.small import make_small
 
 BASE = """
@@ -74,6 +75,19 @@ def test_only_who_builds_on_the_base_waits_for_it(folder):
     assert steps["inherit@ann"].after == set()
     assert steps["train_base"].after == {"first@ann", "inherit@ann"}, "DVC lets none read meanwhile"
     assert "train_base" not in by_name(folder, "ann")
+
+
+def test_what_needs_not_be_waited_for_is_there_before(root):
+    """A stage that may come before another's outs reads a folder that git always fills."""
+    stages = YAML(typ="safe").load((root / "dvc.yaml").read_text())["stages"]
+    for reader, writer in OPTIONAL:
+        outs = stages[writer]["outs"]
+        for dep in stages[reader]["do"]["deps"]:
+            if any(f"{out}/".startswith(f"{dep}/") for out in outs):
+                assert must(root, "git", "ls-files", f"{dep}/").strip(), f"{dep} is not in git"
+                break
+        else:
+            raise AssertionError(f"{reader} reads nothing of {writer}")
 
 
 def test_a_folder_without_a_pipeline_is_one_line(folder):

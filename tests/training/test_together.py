@@ -1,7 +1,5 @@
 """Several people, one model: whose turn it is, and what is said of them."""
 
-from collections import Counter
-
 import pytest
 import torch
 from torch import nn
@@ -57,7 +55,6 @@ def test_the_order_is_balanced_in_each_round_and_a_function_of_the_seed():
     def order(seed: int) -> list[str]:
         return [together(seed).turn(0, step)[0] for step in range(12)]
 
-    assert all(Counter(order(1)[i : i + 3]).total() == 3 for i in range(0, 12, 3))
     assert all(len(set(order(1)[i : i + 3])) == 3 for i in range(0, 12, 3))
     assert order(1) == order(1) != order(2)
 

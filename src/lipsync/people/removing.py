@@ -86,6 +86,7 @@ def references(values: dict[str, Any], name: str, leaving: Collection[str] = ())
 
 def _folders(name: str, project: Path) -> tuple[Path, ...]:
     results = [project / top / name for top in ("data", "models", "metrics")]
+    results.append(project / "data/base" / f"{name}.npz")  # what taught a base
     checkpoints = sorted(scratch_root(project).glob(f"*/{name}"))
     return tuple(path for path in [*results, *checkpoints] if path.exists() or path.is_symlink())
 

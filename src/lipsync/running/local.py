@@ -68,7 +68,7 @@ class LocalEngine:
     def __init__(
         self, project: Path, threads: int | None, gpus: list[str], *, crowded: bool
     ) -> None:
-        self._project, self._gpus, self._lent = project, gpus, set[str]()
+        self._project, self._gpus = project, gpus
         self._works: list[Process] = []
         self._environment = environment(**threads_environment(threads, crowded=crowded))
         self._logs = log_folder(project)
