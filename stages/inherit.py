@@ -4,7 +4,7 @@ from pathlib import Path
 
 from lipsync.base.inherited import BASE, SHARED, SYNCNET, Inherited, read_base, write_inherited
 from lipsync.base.params import AdapterParams
-from lipsync.params import SYNCNET_FILE, PersonParams
+from lipsync.params import SYNCNET_SUFFIX, PersonParams
 from lipsync.stage import stage
 
 
@@ -15,7 +15,7 @@ def inherit(params: PersonParams) -> None:
     base = read_base() if params.base else None
     syncnet, of = None, params.syncnet_of
     if of is not None:
-        syncnet = Path(of) if of.endswith(SYNCNET_FILE) else SHARED / f"{of}{SYNCNET_FILE}"
+        syncnet = Path(of) if of.endswith(SYNCNET_SUFFIX) else SHARED / f"{of}{SYNCNET_SUFFIX}"
     elif base is not None:
         syncnet, of = BASE / SYNCNET, "base"
     inherited = Inherited(

@@ -8,14 +8,12 @@ from lipsync.base.gather import load_people
 from lipsync.base.params import BaseParams
 from lipsync.base.session import BaseSession
 from lipsync.base.train import train_base_generator, train_base_syncnet, write_base
+from lipsync.generator.experts import vgg_if_wanted
 from lipsync.generator.params import GeneratorParams
-from lipsync.generator.perceptual import load_vgg, vgg_file
 from lipsync.params import Params
 from lipsync.stage import shared_stage
 from lipsync.training.device import choose_compute, make_deterministic
 from lipsync.training.params import ComputeParams, Seed
-
-PRETRAINED = Path("models/pretrained/vgg")
 
 
 @shared_stage
@@ -30,11 +28,7 @@ def train_base(everything: Params) -> None:
         return
     make_deterministic(compute.device)
     session = BaseSession(params, people, compute, params[Seed].root)
-    chosen = params[GeneratorParams]
-    vgg, also_read = None, {}
-    if chosen.losses.perceptual and chosen.perceptual.features == "vgg19":
-        vgg = load_vgg(chosen.perceptual.weights, PRETRAINED)
-        also_read["vgg19"] = vgg_file(chosen.perceptual.weights, PRETRAINED)
+    vgg, also_read = vgg_if_wanted(params[GeneratorParams])
     torch.manual_seed(session.seed)
     figures = {"syncnet": train_base_syncnet(session)}
     torch.manual_seed(session.seed)

@@ -1,29 +1,26 @@
 """Train the face generator of one person, from nothing or as an adapter of the base."""
 
-import sys
 from pathlib import Path
 
 import torch
 
 from lipsync.base.inherited import read_inherited
 from lipsync.generator.adapter import AdapterShape
+from lipsync.generator.experts import heed_trust, vgg_if_wanted
 from lipsync.generator.lips import known_basis
 from lipsync.generator.model import Generator
 from lipsync.generator.params import GeneratorParams
-from lipsync.generator.perceptual import load_vgg, vgg_file
 from lipsync.generator.reference import choose_reference
 from lipsync.generator.task import GeneratorTask
+from lipsync.generator.teaching import known_line
 from lipsync.generator.weights import adapt_base, save_adapter, save_generator
 from lipsync.params import PersonParams
 from lipsync.stage import stage
-from lipsync.syncnet.weights import load_syncnet, load_trust
+from lipsync.syncnet.weights import load_syncnet
 from lipsync.training.data import to_unit
-from lipsync.training.distributed import main_first
 from lipsync.training.launch import several_processes
 from lipsync.training.params import Epochs
 from lipsync.training.session import open_session
-
-PRETRAINED = Path("models/pretrained/vgg")
 
 
 @stage
@@ -32,35 +29,26 @@ def train_generator(params: PersonParams) -> None:
     """Read faces, speech and SyncNet; write weights, full state, history and sample pictures."""
     chosen, models = params[GeneratorParams], Path("models") / params.person
     # Before the session, whose fingerprint hashes the weights, which may have to be fetched.
-    vgg, also_read = None, {}
-    if chosen.losses.perceptual and chosen.perceptual.features == "vgg19":
-        with main_first():
-            vgg = load_vgg(chosen.perceptual.weights, PRETRAINED)
-        also_read["vgg19"] = vgg_file(chosen.perceptual.weights, PRETRAINED)
+    vgg, also_read = vgg_if_wanted(chosen)
     session = open_session("train_generator", params, also_read)
     inherited = read_inherited(models)
     data, device = session.data, session.compute.device
+    inherited.refuse_other_kind(Path("data") / params.person, data.kind)
     syncnet = load_syncnet(models / "syncnet.safetensors").to(device)
-    trust = load_trust(models / "syncnet.safetensors")
-    if chosen.losses.sync and not trust.better_than_chance:
-        chosen = chosen.without_sync()
-        print(
-            f"warning: generator.losses.sync is switched off: {models / 'syncnet.safetensors'} "
-            f"{trust}; its opinion may be chance",
-            file=sys.stderr,
-        )
+    chosen = heed_trust(chosen, models / "syncnet.safetensors")
     training = slice(0, session.split.training_end)
     number = choose_reference(data.crops[training], data.seen[training], data.mouth[training])
     reference = data.crops[number : number + 1]  # (1, 3, S, S)
     if inherited.generator is None:
-        model, basis = Generator(data.size, data.speech_dimension, **chosen.architecture()), None
+        model = Generator(data.size, data.speech_dimension, **chosen.architecture())
+        basis = prior = None
     else:
-        inherited.refuse_other_kind(Path("data") / params.person, data.kind)
         wanted = dict(inherited.adapter)
         lips_epochs = wanted.pop("lips_epochs")
         adapter = AdapterShape(**wanted)
         model = adapt_base(inherited.generator, adapter)
-        chosen, basis = chosen.of_base(model.config, lips_epochs), known_basis(model.lips)
+        chosen = chosen.of_base(model.config, lips_epochs)
+        basis, prior = known_basis(model.lips), known_line(model.lips)
     model.lips.standardize.fit(session.training_rows())
     model.to(device, memory_format=torch.channels_last)
     task = GeneratorTask(
@@ -74,6 +62,7 @@ def train_generator(params: PersonParams) -> None:
         session.seed,
         vgg.to(device) if vgg else None,
         basis,
+        prior,
     )
     state = session.train(model, task, chosen, params[Epochs].root)
     picture = reference[0].permute(1, 2, 0).cpu().numpy()  # (S, S, 3)

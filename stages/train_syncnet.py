@@ -25,6 +25,7 @@ def train_syncnet(params: PersonParams) -> None:
     inherited = read_inherited(models)
     session = open_session("train_syncnet", params)
     data = session.data
+    inherited.refuse_other_kind(Path("data") / params.person, data.kind)
     if inherited.syncnet is None:
         model = SyncNet(data.size, data.speech_dimension, **chosen.architecture())
         model.standardize.fit(session.training_rows())

@@ -28,7 +28,7 @@ PERSON_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 MAX_AUDIO_OFFSET = 1000  # milliseconds, either way
 # Folders beside those of people
 RESERVED_NAMES = {"base", "face", "pretrained", "shared", "videos", "visemes", "speech"}
-SYNCNET_FILE = ".safetensors"  # how a path of one ends, which tells it from a person's name
+SYNCNET_SUFFIX = ".safetensors"  # how a path of one ends, which tells it from a person's name
 
 
 class Section(pydantic.BaseModel):
@@ -199,12 +199,12 @@ class Params:
         return value
 
     def _syncnet_of(self, value: str, person: str) -> str:
-        if value.endswith(SYNCNET_FILE) or (value in self.people and value != person):
+        if value.endswith(SYNCNET_SUFFIX) or (value in self.people and value != person):
             return value
         others = [name for name in self.people if name != person]
         raise LipsyncError(
             f"{self._source}: people.{person}.syncnet: {value}: should be another person"
-            f"{' (' + ', '.join(others) + ')' if others else ''}, the path of a {SYNCNET_FILE} "
+            f"{' (' + ', '.join(others) + ')' if others else ''}, the path of a {SYNCNET_SUFFIX} "
             "file, or a mapping of overrides"
         )
 

@@ -1,7 +1,5 @@
 """The generator: what it may see, what its losses measure, and that it follows the sound."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 import torch
@@ -10,11 +8,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from lipsync.errors import LipsyncError
 from lipsync.faces.masks import paste_mask, visible_mask
 from lipsync.generator import losses as L
-from lipsync.generator.lips import LipShapes, teach_lips
+from lipsync.generator.lips import LipShapes
 from lipsync.generator.model import Generator, warp
 from lipsync.generator.params import GeneratorParams
 from lipsync.generator.reference import choose_reference
 from lipsync.generator.task import GeneratorTask, paint
+from lipsync.generator.teaching import teach_lips
 from lipsync.generator.weights import load_generator, save_generator
 from lipsync.presets import PRESETS
 from lipsync.syncnet.model import SyncNet
@@ -150,7 +149,7 @@ def test_no_cross_fitted_guess_knows_its_own_frame():
         if spoilt:
             shapes.codes[inside] += 3.0
         teach_lips(model.lips, [shapes], shapes.line(), params, CPU, 1)
-        guesses.append(shapes.cross_fitted(model.lips, partial(shapes.line, None)))
+        guesses.append(shapes.cross_fitted(model.lips, shapes.line))
     assert shapes.folds.count >= 2
     assert 20 < inside.sum() < 100
     assert (guesses[0][inside] - guesses[1][inside]).abs().max() < 1e-5
@@ -265,7 +264,7 @@ def test_every_frame_that_a_clip_may_take_has_a_guess():
     model.lips.standardize.fit(data.rows(np.arange(100)))
     shapes = LipShapes(data, torch.arange(10, 90), PARAMS)
     teach_lips(model.lips, [shapes], shapes.line(), PARAMS, CPU, 1)
-    guesses = shapes.cross_fitted(model.lips, partial(shapes.line, None))
+    guesses = shapes.cross_fitted(model.lips, shapes.line)
     assert guesses.isfinite().all()
     assert (guesses.abs().sum(1) > 0).all()
 

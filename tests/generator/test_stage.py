@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from lipsync.errors import LipsyncError
+from lipsync.generator import experts
 from lipsync.params import load_params
 from lipsync.syncnet.trust import CHANCE, Trust
 from lipsync.syncnet.weights import load_syncnet, load_trust, save_syncnet
@@ -78,7 +79,7 @@ def test_the_weights_that_are_read_are_told_to_the_session(
         told.append((name, also_read))
         raise LipsyncError("far enough")
 
-    monkeypatch.setattr(stage, "load_vgg", lambda weights, folder: None)
+    monkeypatch.setattr(experts, "load_vgg", lambda weights, folder: None)
     monkeypatch.setattr(stage, "open_session", refuse)
     with pytest.raises(LipsyncError, match="far enough"):
         stage.train_generator.__wrapped__(params)

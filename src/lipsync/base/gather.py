@@ -15,11 +15,9 @@ import torch
 
 from lipsync.errors import LipsyncError
 from lipsync.files import atomic_path
-from lipsync.training.data import PersonData, make_person_data
+from lipsync.training.data import SPEECH, PersonData, make_person_data
 from lipsync.training.params import SplitParams
 from lipsync.training.split import Split, limit_held_out, limit_training, split_frames
-
-SPEECH = ("rows", "silence", "per_decibel", "instants", "fps", "weights_sha256")
 
 
 @dataclass(frozen=True)

@@ -46,13 +46,15 @@ class Inherited:
         return self.folder / SYNCNET if self.syncnet_of else None
 
     def refuse_other_kind(self, path: Path, found: Mapping[str, str | int | float]) -> None:
-        """LipsyncError if the base was made for other crops or speech than the person's.
+        """LipsyncError if the base, where there is one, was made for other crops or speech.
 
         Args:
             path: of the person's data, for the message
             found: as ``PersonData.kind`` says
         """
-        wanted = (self.base or {}).get("kind", {})
+        if self.base is None:
+            return
+        wanted = self.base["kind"]
         for what, value in found.items():
             if wanted.get(what) != value:
                 raise LipsyncError(

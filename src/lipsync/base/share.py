@@ -6,7 +6,7 @@ from pathlib import Path
 from lipsync.base.inherited import SHARED, SYNCNET
 from lipsync.errors import LipsyncError, first_line
 from lipsync.files import atomic_path
-from lipsync.params import SYNCNET_FILE
+from lipsync.params import SYNCNET_SUFFIX
 
 
 def share_syncnet(person: str) -> Path:
@@ -23,7 +23,7 @@ def share_syncnet(person: str) -> Path:
         raise LipsyncError(
             f"{source}: no such file; run `dvc repro train_syncnet@{person}` or `dvc pull`"
         )
-    target = SHARED / f"{person}{SYNCNET_FILE}"
+    target = SHARED / f"{person}{SYNCNET_SUFFIX}"
     with atomic_path(target) as temporary:
         shutil.copyfile(source, temporary)
     try:

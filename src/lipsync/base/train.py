@@ -9,7 +9,6 @@ Without people there is base.json alone.
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from lipsync.base.params import BaseParams
 from lipsync.base.session import HISTORY, BaseSession
 from lipsync.base.task import GeneratorsTogether
 from lipsync.files import atomic_path
+from lipsync.generator.experts import heed_trust
 from lipsync.generator.lips import find_basis
 from lipsync.generator.model import Generator
 from lipsync.generator.params import GeneratorParams
@@ -33,12 +33,12 @@ from lipsync.syncnet.params import SyncNetParams
 from lipsync.syncnet.score import AVERAGE
 from lipsync.syncnet.task import SyncNetTask, held_out_scan
 from lipsync.syncnet.trust import measure_trust
-from lipsync.syncnet.weights import load_syncnet, load_trust, save_syncnet
+from lipsync.syncnet.weights import load_syncnet, save_syncnet
 from lipsync.training.data import to_unit
+from lipsync.training.split import in_one_row
 from lipsync.training.together import Together
 
 FIGURES = Path("metrics/base/figures/metrics.json")
-APART = 10**7  # frames between two people whose windows stand in one row
 
 
 def train_base_syncnet(session: BaseSession) -> dict[str, Any]:
@@ -58,8 +58,8 @@ def train_base_syncnet(session: BaseSession) -> dict[str, Any]:
     averaged = state.ema
     assert isinstance(averaged, SyncNet)
     scans = [held_out_scan(averaged, each.data, each.held_out) for each in tasks.values()]
-    starts = [each.held_out + number * APART for number, each in enumerate(tasks.values())]
-    trust = measure_trust(np.concatenate(scans), np.concatenate(starts), AVERAGE, data.fps)
+    starts = in_one_row([each.held_out for each in tasks.values()])
+    trust = measure_trust(np.concatenate(scans), starts, AVERAGE, data.fps)
     save_syncnet(BASE / SYNCNET, averaged, trust)
     print(f"syncnet {trust}")
     return session.write_history("syncnet", state, {"top1_low": trust.low, "top1_high": trust.high})
@@ -74,15 +74,9 @@ def train_base_generator(
         vgg: on the CPU, for the perceptual loss in place of SyncNet
         also_read: files whose content the training is a function of
     """
-    chosen, people, device = session.params[GeneratorParams], session.people, session.device
+    people, device = session.people, session.device
+    chosen = heed_trust(session.params[GeneratorParams], BASE / SYNCNET)
     syncnet = load_syncnet(BASE / SYNCNET).to(device)
-    if chosen.losses.sync and not load_trust(BASE / SYNCNET).better_than_chance:
-        chosen = chosen.without_sync()
-        print(
-            "warning: generator.losses.sync is switched off: what the base's SyncNet says may be "
-            "chance",
-            file=sys.stderr,
-        )
     data = people[0].data
     model = Generator(data.size, data.speech_dimension, **chosen.architecture())
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -103,10 +97,10 @@ def train_base_generator(
             session.compute,
             session.seed,
             vgg.to(device) if vgg else None,
-            basis,
+            basis=basis,
         )
     own = {person.name: person.speech_statistics() for person in people}
-    task = GeneratorsTogether(tasks, own, session.seed)
+    task = GeneratorsTogether(tasks, own, session.speech_statistics(), session.seed)
     epochs = session.params[BaseParams].epochs
     # What the SyncNet says is in the losses, so another one makes another training.
     also_read = also_read | {"syncnet": BASE / SYNCNET}
@@ -114,7 +108,7 @@ def train_base_generator(
     figures = {"sync_weight": chosen.losses.sync} | task.lips_figures(state.ema)
     picture = references[0][0].permute(1, 2, 0).cpu().numpy()  # (S, S, 3)
     assert isinstance(state.ema, Generator)
-    state.ema.lips.standardize.take(*session.speech_statistics())  # of nobody in particular
+    task.leave(state.ema)
     save_generator(BASE / GENERATOR, state.ema, picture)
     return session.write_history("generator", state, figures)
 

@@ -27,23 +27,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
 
 from lipsync.errors import LipsyncError
-from lipsync.generator.adapter import adapters
 from lipsync.generator.folds import Folds
 from lipsync.generator.params import GeneratorParams
 from lipsync.generator.speech import LipPredictor
-from lipsync.progress import progress
 from lipsync.training import augment
 from lipsync.training.data import PersonData
-from lipsync.training.device import Compute, step_generator
 from lipsync.training.ridge import MOST_FRAMES, Line, fit_line
 from lipsync.training.split import evenly
 
 BATCH = 128  # frames whose lips are guessed in a step
-APART = 10**7  # frames between two people whose frames stand in one row
-AVERAGE = 0.99  # decay of the moving average of the weights, which is the result
 
 
 @dataclass(frozen=True)
@@ -111,9 +105,7 @@ class LipShapes:
         self.codes = codes.float().to(data.lips.device)
         self._taught = torch.zeros(data.frames, dtype=torch.bool, device=data.lips.device)
         self._taught[self._frames] = True
-        self.folds = Folds(
-            frames.cpu(), data.frames, params.past + params.future, params.lips.members
-        )
+        self.folds = Folds(frames.cpu(), data.frames, self.reach, params.lips.members)
 
     @property
     def steps(self) -> int:
@@ -142,29 +134,43 @@ class LipShapes:
         heeded = self.folds.heeded(frames)  # (B, M)
         return (errors * heeded).sum() / heeded.sum().clamp_min(1)
 
-    def line(self, prior: Line | None = None, without: int | None = None) -> Line:
+    def line(self, without: int | None = None, prior: Line | None = None) -> Line:
         """The straight line from speech windows, (K D) -> (R), over the training part.
 
         Args:
+            without: a fold to leave out; of too short a recording nothing is left out
             prior: of a base, towards which the line is shrunk: ridge regression has to tell only
                 what the base's weights leave over
-            without: a fold to leave out; of too short a recording nothing is left out
         """
-        chosen = self.frames_without(without)
-        speech, wanted = self._heard(chosen), self._wanted(chosen)
-        frames, reach = chosen.cpu().numpy(), self._reach
+        frames, speech, wanted = self.examples(MOST_FRAMES, without)
         if prior is None:
-            return fit_line(speech, wanted, frames, reach)
-        middle = speech.mean(0)  # microphones and rooms differ
-        rest = fit_line(speech, wanted - (speech - middle) @ prior.weights, frames, reach)
-        return Line(prior.weights + rest.weights, rest.offset - middle @ prior.weights)
+            return fit_line(speech, wanted, frames, self.reach)
+        own = prior.through(speech.mean(0), np.zeros(wanted.shape[1]))
+        rest = fit_line(speech, wanted - own(speech), frames, self.reach)
+        return Line(own.weights + rest.weights, own.offset + rest.offset)
 
-    def frames_without(self, fold: int | None) -> torch.Tensor:
-        """Frames (B,) that may be learned from where a fold is to be guessed."""
-        if fold is None:
-            return self._frames
-        rest = self._frames[~self.folds.near[fold].to(self._frames.device)[self._frames]]
-        return rest if len(rest) > 1 else self._frames
+    @property
+    def middle(self) -> np.ndarray:
+        """The mean speech window of the training part, (K D) float64; its code is 0."""
+        _, speech, _ = self.examples(MOST_FRAMES)
+        return speech.mean(0)
+
+    def examples(
+        self, most: int, without: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What a line is fitted to: frames (F,), their speech (F, K D) and codes (F, R), float64.
+
+        Args:
+            most: frames, evenly spaced
+            without: a fold whose frames, and those near it, are left out
+        """
+        frames = self._frames
+        if without is not None:
+            rest = frames[~self.folds.near[without].to(frames.device)[frames]]
+            frames = rest if len(rest) > 1 else frames
+        chosen = evenly(frames.cpu().numpy(), most)
+        there = torch.from_numpy(chosen).to(frames.device)
+        return chosen, self._heard(there), self.codes[there].cpu().double().numpy()
 
     @torch.no_grad()
     def cross_fitted(self, lips: LipPredictor, line: Callable[[int], Line]) -> torch.Tensor:
@@ -172,7 +178,7 @@ class LipShapes:
 
         Args:
             lips: taught
-            line: that was fitted without a fold
+            line: the straight line as it is fitted without a fold
         """
         guessed = torch.zeros_like(self.codes)
         for fold in range(self.folds.count):
@@ -186,17 +192,14 @@ class LipShapes:
         return guessed
 
     @property
-    def _reach(self) -> int:
+    def reach(self) -> int:
+        """Frames nearer than this share speech."""
         return self._params.past + self._params.future
 
     def _heard(self, frames: torch.Tensor) -> np.ndarray:
         """Speech windows around frames (B,): (B, K D) float64."""
         speech = self._data.windows(frames, self._params.past, self._params.future)
         return speech.flatten(1).cpu().double().numpy()
-
-    def _wanted(self, frames: torch.Tensor) -> np.ndarray:
-        """Codes of frames (B,): (B, R) float64."""
-        return self.codes[frames].cpu().double().numpy()
 
     def correlation(self, lips: LipPredictor, frames: torch.Tensor) -> float:
         """Pearson's r of the first component, guessed and real, over valid frames (B,)."""
@@ -205,85 +208,3 @@ class LipShapes:
         with torch.no_grad():
             pair = torch.stack([lips(speech)[:, 0], self.codes[frames, 0]])
         return float(torch.nan_to_num(torch.corrcoef(pair)[0, 1]))  # 0 where one never moves
-
-
-def line_together(people: Sequence[LipShapes], without: int | None = None) -> Line:
-    """The straight line over several people's training parts; all count alike.
-
-    It tells how far lips are from a person's mean by how far speech is from that person's mean; the
-    offset fits a person whose speech is the mean of all.
-
-    without: a fold of each to leave out
-    """
-    heard, wanted, places, means = [], [], [], []
-    for number, person in enumerate(people):
-        frames = person.frames_without(without).cpu().numpy()
-        frames = evenly(frames, MOST_FRAMES // len(people))
-        chosen = torch.from_numpy(frames).to(person._frames.device)
-        speech = person._heard(chosen)
-        means.append(speech.mean(0))
-        heard.append(speech - means[-1])
-        wanted.append(person._wanted(chosen))
-        places.append(frames + number * APART)
-    line = fit_line(
-        np.concatenate(heard), np.concatenate(wanted), np.concatenate(places), people[0]._reach
-    )
-    return Line(line.weights, line.offset - np.mean(means, axis=0) @ line.weights)
-
-
-def known_line(lips: LipPredictor) -> Line:
-    """The line that ``lips`` holds."""
-    weights, offset = lips.line.weight.T, lips.line.bias
-    return Line(*(values.detach().cpu().double().numpy() for values in (weights, offset)))
-
-
-def teach_lips(
-    lips: LipPredictor,
-    people: Sequence[LipShapes],
-    line: Line,
-    params: GeneratorParams,
-    compute: Compute,
-    seed: int,
-    enter: Callable[[int], None] = lambda number: None,
-) -> None:
-    """Set the line and train the nets, or their adapters; ``lips`` is frozen before and after.
-
-    Args:
-        people: each has as many steps as the others, in turns
-        enter: is told whose step comes, as an index of ``people``
-    """
-    with torch.no_grad():
-        lips.line.weight.copy_(torch.from_numpy(line.weights.T))
-        lips.line.bias.copy_(torch.from_numpy(line.offset))
-    nets = nn.ModuleList([lips.net, lips.head])
-    weights: list[torch.Tensor] = list(adapters(nets)) or list(nets.parameters())
-    for weight in weights:
-        weight.requires_grad_(True)
-    nets.train()
-    averages = [weight.detach().clone() for weight in weights]
-    optimizer = torch.optim.AdamW(
-        weights, lr=params.lips.learning_rate, weight_decay=params.weight_decay, fused=True
-    )
-    # Whole rounds, so that nobody has a step more than others.
-    steps = len(people) * round(sum(shapes.steps for shapes in people) / len(people))
-    for step in progress(range(steps), desc="lips from speech"):
-        draw = step_generator(seed, step)
-        torch.manual_seed(draw.initial_seed())  # dropout draws from the global generator
-        warm = min(1.0, (step + 1) / max(1, params.warmup_steps))
-        for group in optimizer.param_groups:
-            group["lr"] = params.lips.learning_rate * warm
-        turn = step % len(people)
-        enter(turn)
-        optimizer.zero_grad(set_to_none=True)
-        with compute.autocast():
-            loss = people[turn].loss(lips, draw)
-        loss.backward()
-        nn.utils.clip_grad_norm_(weights, params.gradient_clip)
-        optimizer.step()
-        decay = min(AVERAGE, (step + 1) / (step + 11))  # young averages forget faster
-        with torch.no_grad():
-            torch._foreach_lerp_(averages, weights, 1 - decay)
-    with torch.no_grad():
-        for weight, average in zip(weights, averages, strict=True):
-            weight.copy_(average)
-    nets.requires_grad_(False).eval()

@@ -1,8 +1,9 @@
 """What train_generator trains, for ``lipsync.training.loop``."""
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import cv2
 import numpy as np
@@ -12,10 +13,11 @@ from torch import nn
 from lipsync.errors import LipsyncError
 from lipsync.faces.masks import paste_mask
 from lipsync.generator import losses as L
-from lipsync.generator.lips import LipBasis, LipShapes, known_line, teach_lips
+from lipsync.generator.lips import LipBasis, LipShapes
 from lipsync.generator.model import Generator
 from lipsync.generator.params import GeneratorParams
 from lipsync.generator.perceptual import VGGFeatures
+from lipsync.generator.teaching import teach_lips
 from lipsync.syncnet.model import SyncNet
 from lipsync.training import augment, distributed
 from lipsync.training.data import PersonData, to_unit
@@ -62,6 +64,10 @@ class GeneratorTask:
             ``vgg``
         vgg: frozen, on the device; for the perceptual loss in place of SyncNet
         basis: of a base's lips; by default the person's own
+        prior: of a base that is adapted, towards which the person's line is shrunk
+
+    Attributes:
+        line: the straight line from speech to lips, as it is fitted without a fold (None: of all)
     """
 
     def __init__(
@@ -76,6 +82,7 @@ class GeneratorTask:
         seed: int,
         vgg: VGGFeatures | None = None,
         basis: LipBasis | None = None,
+        prior: Line | None = None,
     ) -> None:
         if params.losses.sync > 0 and params.clip < syncnet.frames:
             raise LipsyncError(
@@ -107,9 +114,8 @@ class GeneratorTask:
                 file=sys.stderr,
             )
         self.seen = torch.from_numpy(np.flatnonzero(data.seen[: split.training_end]))
-        # What the base says, before a person's own line or a checkpoint takes its place.
-        self._prior = known_line(model.lips) if basis is not None else None
         self.lips = LipShapes(data, self.seen, params, basis)
+        self.line: Callable[[int | None], Line] = partial(self.lips.line, prior=prior)
         model.lips.components.copy_(self.lips.basis.components)
         model.lips.unit.fill_(self.lips.basis.unit)
         model.lips.requires_grad_(False).eval()  # taught apart, in warm_up
@@ -119,17 +125,13 @@ class GeneratorTask:
     @cached_property
     def codes(self) -> torch.Tensor:
         """(N, R) lips that the painter sees; ``model.lips`` must be taught."""
-        return self.lips.cross_fitted(self.model.lips, self.line_without)
-
-    def line_without(self, fold: int) -> Line:
-        """The straight line as it is fitted where a fold is to be guessed."""
-        return self.lips.line(self._prior, without=fold)
+        return self.lips.cross_fitted(self.model.lips, self.line)
 
     def warm_up(self) -> None:
         """Teach what speech says of the lips, from nothing or from what the base says."""
-        lips = self.model.lips
-        line = self.lips.line(self._prior)
-        teach_lips(lips, [self.lips], line, self.params, self.compute, self.seed)
+        teach_lips(
+            self.model.lips, [self.lips], self.line(None), self.params, self.compute, self.seed
+        )
 
     def steps(self) -> int:
         """Steps in an epoch, which is about as many frames as the training part has."""

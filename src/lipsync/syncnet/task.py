@@ -61,13 +61,13 @@ class SyncNetTask:
         draw = step_generator(self.seed, epoch, step + 1)
         torch.manual_seed(draw.initial_seed())  # dropout draws from the global generator
         hard = chosen + _hard_shifts(len(chosen), params.hard_shift, draw)
-        hard = hard[(hard >= 0) & (hard + params.frames <= self.training_end)]  # (H,)
+        hard = hard[(hard >= 0) & (hard + self.model.frames <= self.training_end)]  # (H,)
         centres = torch.cat([chosen, hard])  # (B + H,)
         device = self.data.crops.device
         with self.compute.autocast():
             faces = self._embed_faces(chosen.to(device), draw)
             rows = self.data.windows(
-                centres.to(device), params.context, params.frames - 1 + params.context
+                centres.to(device), self.model.context, self.model.frames - 1 + self.model.context
             )
             rows = augment.loudness(rows, params.gain, self.data.per_decibel, draw)
             known = self.model.standardize
@@ -85,7 +85,7 @@ class SyncNetTask:
         return {"loss": loss / distributed.world_size()}  # of what every rank knows whole
 
     def _embed_faces(self, starts: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
-        window = self.params.frames
+        window = self.model.frames
         frames = starts[:, None] + torch.arange(window, device=starts.device)  # (B, T)
         mouths = self.model.mouth(to_unit(self.data.crops[frames.flatten()]))  # (B T, 3, 64, 64)
         mouths = augment.shift(mouths, self.params.shift, window, draw)

@@ -11,6 +11,9 @@ import torch
 
 from lipsync.errors import LipsyncError
 
+FACES = ("crops", "valid", "seen", "lips")  # what a training reads of faces.npz
+SPEECH = ("rows", "silence", "per_decibel", "instants", "fps", "weights_sha256")  # of speech.npz
+
 
 @dataclass(frozen=True)
 class PersonData:
@@ -121,12 +124,9 @@ def load_person_data(
     """
     try:
         with np.load(faces) as archive:
-            stored = {name: archive[name] for name in ("crops", "valid", "seen", "lips")}
+            stored = {name: archive[name] for name in FACES}
         with np.load(speech) as archive:
-            names = ("rows", "silence", "per_decibel", "instants", "fps", "weights_sha256")
-            stored |= {name: archive[name] for name in names if name in archive}
-            if missing := set(names[:-1]) - stored.keys():
-                raise KeyError(", ".join(sorted(missing)))
+            stored |= {name: archive[name] for name in SPEECH}
     except FileNotFoundError as error:
         raise LipsyncError(f"{error.filename}: no such file; run `dvc repro`") from None
     except (OSError, ValueError, KeyError, BadZipFile) as error:
@@ -159,7 +159,7 @@ def make_person_data(
         per_decibel=float(stored["per_decibel"]),
         instants=int(stored["instants"]),
         fps=float(stored["fps"]),
-        weights_sha256=str(stored.get("weights_sha256", "")),
+        weights_sha256=str(stored["weights_sha256"]),
     )
 
 

@@ -4,6 +4,7 @@ The last ``split.validation`` of a video is held out, and ``split.gap`` seconds 
 neither side, so that no speech window and no neighbouring picture reaches across.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from lipsync.errors import LipsyncError
 from lipsync.training.params import SplitParams
 
 SEGMENT = 25  # consecutive frames that are sampled together: longer than any clip or window
+APART = 10**7  # frames between two people whose frames stand in one row
 MIN_FRAMES = 20  # on either side; fewer can neither teach nor measure anything
 
 
@@ -32,6 +34,11 @@ class Split:
     def validation(self) -> np.ndarray:
         """(V,) int64 frame numbers of the held-out part."""
         return np.arange(self.validation_start, self.frames)
+
+
+def in_one_row(people: Sequence[np.ndarray]) -> np.ndarray:
+    """Frame numbers of several people one after the other, too far apart to share speech."""
+    return np.concatenate([frames + number * APART for number, frames in enumerate(people)])
 
 
 def split_frames(frames: int, fps: float, params: SplitParams) -> Split:

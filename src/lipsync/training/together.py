@@ -1,6 +1,6 @@
 """One model learning from several people: a task made of one task for each of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
 import torch
@@ -56,10 +56,21 @@ class Together(Generic[T]):
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """The mean of each figure over people, and each person's own as ``<name>/<figure>``."""
+        return self.over_people(model, lambda task: task.validate(model))
+
+    def over_people(
+        self, model: nn.Module, judge: Callable[[T], dict[str, float]]
+    ) -> dict[str, float]:
+        """Figures of each person as ``<name>/<figure>``, and their means as ``<figure>``.
+
+        Args:
+            model: that is judged, and hears with each person's statistics meanwhile
+            judge: figures of one person
+        """
         found = {}
         for name, task in self.tasks.items():
             self.enter(name, model)
-            found[name] = task.validate(model)
+            found[name] = judge(task)
         figures = next(iter(found.values()))
         mean = {key: sum(each[key] for each in found.values()) / len(found) for key in figures}
         own = {f"{name}/{key}": each[key] for name, each in found.items() for key in each}
