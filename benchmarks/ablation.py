@@ -99,6 +99,9 @@ def run(work: Path, stage: str, *person: str) -> None:
         sys.exit(f"{script} {' '.join(person)}: exit code {done.returncode}")
 
 
+UNREAD = ("gather_base", "profile")  # what they leave is for others
+
+
 def prepare(work: Path, person: str) -> None:
     """All stages up to SyncNet, where they were not run yet."""
     if not (work / "models/face").exists():
@@ -109,7 +112,7 @@ def prepare(work: Path, person: str) -> None:
             if stage == "train_base":
                 if not (work / "models/base/networks").exists():
                     run(work, stage)
-            elif stage != "gather_base":
+            elif stage not in UNREAD:
                 run(work, stage, person)
 
 
