@@ -18,7 +18,6 @@ import argparse
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +29,7 @@ from ruamel.yaml import YAML
 
 from lipsync.generator.params import GeneratorParams
 from lipsync.params import load_params
+from lipsync.running.pack import copy_tracked
 from lipsync.training.params import SplitParams
 from lipsync.training.split import runs, split_frames
 
@@ -68,13 +68,7 @@ def make_project(work: Path, clips: Path | None) -> list[str]:
         if videos.setdefault(name, clip.resolve()) != clip.resolve():
             sys.exit(f"{clip}: another video is called {name} already; rename it")
     if not (work / "params.yaml").exists():
-        names = subprocess.run(
-            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-        )
-        for name in filter(None, names.stdout.split("\0")):
-            if (ROOT / name).is_file() and name != "params.yaml":
-                (work / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, work / name)
+        copy_tracked(ROOT, work, without=("params.yaml",))
         yaml = YAML()
         params = yaml.load(ROOT / "params.yaml")
         params["people"] = {name: {"video": str(path)} for name, path in videos.items()}

@@ -9,7 +9,6 @@ for one person, and at most 0.2 s for each further one.
 
 import argparse
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,8 @@ import time
 from pathlib import Path
 
 from ruamel.yaml import YAML
+
+from lipsync.running.pack import copy_tracked
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST_FOR_ONE, MOST_FOR_EACH = 2.5, 0.2  # seconds
@@ -41,13 +42,7 @@ def dvc(folder: Path, *arguments: str) -> str:
 
 def make_project(folder: Path, people: int) -> None:
     """A project whose stages have all run, as far as DVC can tell."""
-    names = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    for name in filter(None, names.stdout.split("\0")):
-        if not name.startswith(LEFT_OUT):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
+    copy_tracked(ROOT, folder, without=LEFT_OUT)
     yaml = YAML()
     params = yaml.load(folder / "params.yaml")
     params["people"] = {f"p{i:02d}": {"video": "data/videos/sample.mp4"} for i in range(people)}

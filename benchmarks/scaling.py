@@ -9,7 +9,6 @@ run it while nothing else is at work. With the defaults, some 40 minutes on 2 co
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,19 +20,15 @@ from ruamel.yaml import YAML
 
 from lipsync.running.command import dvc, environment
 from lipsync.running.local import available_cores
+from lipsync.running.pack import copy_tracked
 
 ROOT = Path(__file__).resolve().parents[1]
-LEFT_OUT = ("benchmarks/", "docs/", "metrics/", "tests/", "visemes/", "dvc.lock")
+LEFT_OUT = ("benchmarks/", "docs/", "metrics/", "tests/", "visemes/")
 
 
 def make_project(folder: Path, people: int, epochs: int, crop: int) -> None:
     """So many people, of whom nothing has run."""
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True)
-    for name in filter(None, names.stdout.split("\0")):
-        if not name.startswith(LEFT_OUT) and (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
+    copy_tracked(ROOT, folder, without=LEFT_OUT)
     yaml = YAML()
     params = yaml.load(folder / "params.yaml")
     params["people"] = {f"p{i:02d}": {"video": "data/videos/sample.mp4"} for i in range(people)}

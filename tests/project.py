@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -12,6 +11,7 @@ from ruamel.yaml import YAML
 
 from lipsync.media.audio import read_audio, write_wav
 from lipsync.media.video import VideoWriter, probe, read_frames
+from lipsync.running.pack import copy_tracked
 
 SECONDS = 7  # of the sample that are enough to train on and to hold out
 STAGES = [
@@ -91,12 +91,8 @@ def restored(output: str) -> list[str]:
 
 def make_project(root: Path, folder: Path) -> None:
     """A copy of the project with a short video and tiny params, run once and committed."""
-    tracked = must(root, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    skipped = ("tests/", "docs/", "metrics/", "visemes/", "dvc.lock", "data/videos/sample.mp4")
-    for name in filter(None, tracked.split("\0")):
-        if not name.startswith(skipped) and (root / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(root / name, folder / name)
+    skipped = ("tests/", "docs/", "metrics/", "visemes/", "data/videos/sample.mp4")
+    copy_tracked(root, folder, without=skipped)
     shorten(root / "data/videos/sample.mp4", folder / "data/videos/sample.mp4")
     speech = read_audio(root / "data/speech/sample.wav", 16000)
     write_wav(folder / "data/speech/sample.wav", speech[: 2 * 16000 + 123], 16000)

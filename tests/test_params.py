@@ -162,7 +162,7 @@ def test_what_is_shared_cannot_be_overridden(write, section, key):
 
 @pytest.mark.parametrize("name", ["base", "face", "pretrained", "shared", "speech", "videos"])
 def test_folders_that_are_taken_are_no_names(write, name):
-    assert f"people.{name}: the name is taken" in refused(write(people={name: {"video": "a"}}))
+    assert f"people.{name}: is reserved" in refused(write(people={name: {"video": "a"}}))
 
 
 @pytest.mark.parametrize(

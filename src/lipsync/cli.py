@@ -9,7 +9,7 @@ from lipsync.errors import LipsyncError
 from lipsync.people import commands as people_commands
 from lipsync.profiling.command import profile
 from lipsync.running.cli import run
-from lipsync.stage import PARAMS_FILE, errors_for_people
+from lipsync.stage import PARAMS_FILE, errors_for_people, writing_command
 
 app = typer.Typer(
     help="From a talking-head video to an avatar that speaks any audio. The pipeline itself runs "
@@ -98,17 +98,13 @@ def render(
 
     Every video says in its metadata that it is synthetic. docs/rendering.md has all of it.
     """
-    with errors_for_people("lipsync render"):
-        import signal
-
+    with writing_command("lipsync render"):
         from lipsync.progress import progress
         from lipsync.rendering.avatar import find_avatar, load_avatar
-        from lipsync.rendering.jobs import collect_jobs, run_jobs, table
+        from lipsync.rendering.jobs import collect_jobs, report, run_jobs
         from lipsync.rendering.options import make_options
         from lipsync.rendering.render import Renderer
 
-        # So that whoever ends it finds no half video and no temporary folder.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         options = make_options(
             mode=mode,
             start_frame=start_frame,
@@ -139,7 +135,7 @@ def render(
                 raise SystemExit(130) from None
             finally:
                 if len(jobs) > 1 and outcomes:
-                    typer.echo(table(outcomes))
+                    typer.echo(report(outcomes))
         failed = [outcome.problem for outcome in outcomes if outcome.problem]
         if failed:
             raise LipsyncError(

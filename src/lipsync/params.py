@@ -15,6 +15,7 @@ import importlib
 import math
 import pkgutil
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, cast
 
@@ -130,18 +131,22 @@ class Params:
         _refuse_unknown(values, {"people", *sections()}, source, prefix="")
         for name, entry in people.items():
             where = f"people.{name}"
-            if not isinstance(name, str) or not PERSON_NAME.fullmatch(name):
-                raise LipsyncError(
-                    f"{source}: {where}: not a usable name; use lower-case letters, digits, - and _"
-                )
-            if name in RESERVED_NAMES:
-                raise LipsyncError(f"{source}: {where}: the name is taken; choose another")
+            check_name(name, f"{source}: {where}")
             if not isinstance(entry, dict) or not isinstance(entry.get("video"), str):
                 raise LipsyncError(f"{source}: {where}.video: missing; give the path of a video")
             legal = {"video", "audio_offset", *sections()}
             _refuse_unknown(entry, legal, source, prefix=f"{where}.")
         self.people: list[str] = list(people)
         self._check_base()
+
+    def built_on(self, person: str, leaving: Collection[str] = ()) -> list[str]:
+        """Keys through which others, but those who are leaving too, are built on a person."""
+        found = [
+            f"people.{other}.syncnet"
+            for other in self.people
+            if other not in leaving and self.for_person(other).syncnet_of == person
+        ]
+        return found + ["base.people"] * (person in self._base_people())
 
     def _check_base(self) -> None:
         """That the base learns from people who are there, each once."""
@@ -211,6 +216,21 @@ class Params:
     def for_nobody(self, video: Path) -> PersonParams:
         """Sections without anybody's overrides, for a video that is no person's."""
         return PersonParams(video.stem, video, 0, False, None, self._values, self._source)
+
+
+def check_name(name: Any, where: str) -> str:
+    """The name of a person, if it is legal; else LipsyncError that begins with ``where``."""
+    if not isinstance(name, str) or not PERSON_NAME.fullmatch(name):
+        raise LipsyncError(
+            f"{where}: not a usable name; use lower-case letters, digits, - and _, and begin with "
+            "a letter or digit"
+        )
+    if name in RESERVED_NAMES:
+        raise LipsyncError(
+            f"{where}: is reserved, as are {', '.join(sorted(RESERVED_NAMES - {name}))}; give "
+            "another"
+        )
+    return name
 
 
 def load_params(path: str | Path) -> Params:

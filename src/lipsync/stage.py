@@ -15,6 +15,7 @@ which DVC sets to the project's folder. A LipsyncError becomes one line on stder
 import argparse
 import errno
 import functools
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -45,6 +46,17 @@ def errors_for_people(name: str) -> Iterator[None]:
     except KeyboardInterrupt:
         print(f"{name}: stopped; run it again to go on", file=sys.stderr)
         raise SystemExit(130) from None
+
+
+@contextmanager
+def writing_command(name: str) -> Iterator[None]:
+    """``errors_for_people``; SIGTERM too leaves nothing half made, as Ctrl+C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with errors_for_people(name):
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def stage(run: Callable[[PersonParams], None]) -> Callable[[], None]:

@@ -8,8 +8,9 @@ speak of, and a removed one would take them along.
 
 import io
 import textwrap
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -17,6 +18,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from lipsync.errors import LipsyncError
+from lipsync.files import atomic_path
 
 Pairs = list[tuple[yaml.Node, yaml.Node]]
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a dvc.lock of many people is long
@@ -30,6 +32,19 @@ def round_trip(indent: int = 2) -> YAML:
     editor.indent(mapping=indent)
     editor.representer.add_representer(type(None), _write_null)
     return editor
+
+
+def rewrite(
+    path: Path, change: Callable[[str], str], check: Callable[[Path], object] = lambda path: None
+) -> None:
+    """Change a file's text; line ends stay as they are.
+
+    check: reads the new file before it takes the old one's place, and raises if it should not
+    """
+    text = path.read_bytes().decode("utf-8")
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(change(text).encode("utf-8"))
+        check(temporary)
 
 
 def with_entry(text: str, mapping: str, name: str, value: dict[str, Any]) -> str:

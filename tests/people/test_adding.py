@@ -98,7 +98,7 @@ def test_a_batch_goes_on_past_what_is_bad_and_says_why(project, film, tmp_path):
     outcomes = add(project, *read_sources([folder / "list.txt"]))
     said = [
         "", "same content as anna", "not readable as video", "no such file", "has no audio track",
-        "name anna: is taken, by", "name Carl: use lower-case", "", "name videos: is reserved", "",
+        "name anna: is taken, by", "name Carl: not a usable", "", "name videos: is reserved", "",
     ]  # fmt: skip
     for outcome, words in zip(outcomes, said, strict=True):
         assert words in outcome.problem

@@ -8,7 +8,7 @@ import yaml
 
 from lipsync.errors import LipsyncError
 from lipsync.people.adding import add_people
-from lipsync.people.removing import describe, plan_removal, references, remove_people
+from lipsync.people.removing import describe, plan_removal, remove_people
 from lipsync.people.roster import print_roster
 from lipsync.people.sources import Source
 from tests.people.conftest import files
@@ -102,16 +102,22 @@ def test_those_that_cannot_go_are_refused(three):
         plan_removal(["anna", "bert", "sample"], three)
 
 
-def test_those_on_whom_others_are_built_are_named():
-    values = {
-        "people": {"anna": {}, "bert": {"syncnet": "anna"}, "carl": {"syncnet": {"epochs": 3}}},
-        "base": {"people": ["anna", "carl"]},
-    }
-    assert references(values, "anna") == ["people.bert.syncnet", "base.people"]
-    assert references(values, "carl") == ["base.people"]
-    assert references(values, "bert") == []
-    del values["base"]
-    assert references(values, "anna", leaving=["bert"]) == []
+def test_those_on_whom_others_are_built_stay(three):
+    params = three / "params.yaml"
+    before = params.read_text()
+    params.write_text(
+        before.replace("people: []", "people: [sample, anna]").replace(
+            "video: data/videos/bert.mp4", "video: data/videos/bert.mp4\n    syncnet: anna"
+        )
+    )
+    with pytest.raises(
+        LipsyncError, match=r"anna: is used by people\.bert\.syncnet, base\.people;"
+    ):
+        plan_removal(["anna"], three)
+    with pytest.raises(LipsyncError, match=r"anna: is used by base\.people; change that first"):
+        plan_removal(["anna", "bert"], three)
+    params.write_text(before)
+    assert [one.person for one in plan_removal(["anna", "bert"], three)] == ["anna", "bert"]
 
 
 def test_the_list_tells_what_is_done(three):

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from lipsync.errors import LipsyncError
-from lipsync.people.naming import check_name, name_from
+from lipsync.params import check_name
+from lipsync.people.naming import name_from
 from lipsync.people.sources import Source, read_sources
 
 
@@ -92,5 +93,5 @@ def test_a_file_that_names_nobody_is_refused(file):
 @pytest.mark.parametrize("name", ["Anna", "a b", "", "-a", "ä", "a.b", "a/b", "face"])
 def test_a_given_name_is_taken_as_it_is_or_refused(name):
     with pytest.raises(LipsyncError, match=f"^name {name}: "):
-        check_name(name)
-    assert check_name("a-1_b") == "a-1_b"
+        check_name(name, f"name {name}")
+    assert check_name("a-1_b", "") == "a-1_b"

@@ -11,7 +11,7 @@ from lipsync.cli import app
 from lipsync.errors import LipsyncError
 from lipsync.media.audio import write_wav
 from lipsync.media.video import probe
-from lipsync.rendering.jobs import Job, collect_jobs, run_jobs, table
+from lipsync.rendering.jobs import Job, collect_jobs, report, run_jobs
 from lipsync.rendering.options import RenderOptions
 from lipsync.rendering.render import Renderer
 
@@ -55,9 +55,9 @@ def test_files_folders_lists_and_manifests_say_what_to_render(sounds: Path, tmp_
 @pytest.mark.parametrize(
     ("content", "line"),
     [
-        ('{"videos": 3}', "is not"),
-        ('{"videos": [{"sound": "a.wav"}]}', "is not"),
-        ("{", "is not"),
+        ('{"videos": 3}', r"videos: input should be a valid list; it should be .*\"audio\""),
+        ('{"videos": [{"sound": "a.wav"}]}', r"videos\[0\]\.audio: field required"),
+        ("{", "not valid JSON"),
         ('{"videos": []}', "no sound in there"),
         ('{"videos": [{"audio": "a.wav", "out": "a.avi"}]}', "written as .mp4"),
         ('{"videos": [{"audio": "a.wav", "out": "o.mp4"}, {"audio": "c.wav", "out": "o.mp4"}]}',
@@ -122,7 +122,7 @@ def test_a_failing_item_does_not_stop_the_others(avatar, sounds: Path, tmp_path:
     assert probe(tmp_path / "a.mp4").frames == 10
     assert probe(tmp_path / "c.mp4").frames == 30
     assert not (tmp_path / "b.mp4").exists()
-    lines = table(outcomes).splitlines()
+    lines = report(outcomes).splitlines()
     assert len(lines) == 4
     assert "1.20" in lines[3]
     assert "not readable" in lines[2]

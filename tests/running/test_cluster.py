@@ -84,7 +84,7 @@ def test_a_dead_node_loses_one_step_and_nothing_else(cluster, root, tmp_path):
     assert (folder / "data/ann/third.txt").read_text().startswith("third.txt of (second.txt of")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def small(root, tmp_path_factory) -> Path:
     return make_small(root, tmp_path_factory.mktemp("small") / "p", PEOPLE)
 

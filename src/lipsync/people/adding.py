@@ -14,9 +14,9 @@ from lipsync.params import load_params
 from lipsync.people.contents import record_file
 from lipsync.people.planning import VIDEOS_FOLDER, Addition, Planner, Refusal
 from lipsync.people.sources import Source
-from lipsync.people.table import table
 from lipsync.people.tracking import dvc_repo, is_dvc_project, refuse_beside_a_run, track
-from lipsync.yaml_edit import with_entry
+from lipsync.table import table
+from lipsync.yaml_edit import rewrite, with_entry
 
 log = logging.getLogger(__name__)
 
@@ -113,10 +113,11 @@ def _name(addition: Addition, params: Path) -> None:
     entry: dict[str, Any] = {"video": addition.video.as_posix()}
     if addition.source.encoder is not None:
         entry["speech"] = {"encoder": addition.source.encoder}
-    text = params.read_bytes().decode("utf-8")  # bytes: line ends stay as they are
-    with atomic_path(params) as temporary:
-        temporary.write_bytes(with_entry(text, "people", addition.person, entry).encode("utf-8"))
-        load_params(temporary)
+    rewrite(
+        params,
+        lambda text: with_entry(text, "people", addition.person, entry),
+        check=load_params,
+    )
 
 
 def report(outcomes: Sequence[Outcome]) -> str:

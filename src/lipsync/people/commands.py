@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lipsync.errors import LipsyncError
-from lipsync.stage import errors_for_people
+from lipsync.stage import errors_for_people, writing_command
 
 PROJECT = Path(".")
 
@@ -37,15 +37,11 @@ def add(
 
     A video that is there already, under whatever name, is skipped.
     """
-    with errors_for_people("lipsync add"):
-        import signal
-
+    with writing_command("lipsync add"):
         from lipsync.people.adding import Outcome, add_people, report
         from lipsync.people.sources import read_sources
         from lipsync.progress import progress
 
-        # So that whoever ends it finds no half video.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         sources = read_sources(videos, name, encoder)
         outcomes: list[Outcome] = []
         adding = add_people(sources, PROJECT, link=link, again=again)

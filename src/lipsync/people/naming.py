@@ -5,7 +5,7 @@ import unicodedata
 from pathlib import Path
 
 from lipsync.errors import LipsyncError
-from lipsync.params import PERSON_NAME, RESERVED_NAMES
+from lipsync.params import check_name
 
 
 def name_from(path: Path) -> str:
@@ -17,19 +17,4 @@ def name_from(path: Path) -> str:
     name = re.sub(r"[^a-z0-9_-]+", "_", plain).strip("_-")
     if not name:
         raise LipsyncError(f"{path}: makes no name of a-z, 0-9, - and _; give one")
-    return check_name(name)
-
-
-def check_name(name: str) -> str:
-    """The name as it is, if params.yaml takes it; else LipsyncError."""
-    if not PERSON_NAME.fullmatch(name):
-        raise LipsyncError(
-            f"name {name}: use lower-case letters, digits, - and _, and begin with a letter or "
-            "digit"
-        )
-    if name in RESERVED_NAMES:
-        raise LipsyncError(
-            f"name {name}: is reserved, as are {', '.join(sorted(RESERVED_NAMES - {name}))}; "
-            "give another"
-        )
-    return name
+    return check_name(name, f"name {name}")

@@ -80,7 +80,11 @@ class Planner:
         twin = self._twin(path)
         if twin is not None and not self.again:
             return Refusal(source, f"same content as {twin[0]} ({twin[1]})", known=True)
-        name = name_from(path) if source.name is None else check_name(source.name)
+        name = (
+            name_from(path)
+            if source.name is None
+            else check_name(source.name, f"name {source.name}")
+        )
         taken = self.people | {one.person: one.source.path for one in self._accepted}
         if name in taken:
             raise LipsyncError(f"name {name}: is taken, by {taken[name]}; give another")

@@ -1,22 +1,18 @@
 """People out of a project: params.yaml, dvc.lock, results, and the video that nobody else uses."""
 
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
-
+from lipsync.dvc_lock import LOCK, read_lock
 from lipsync.errors import LipsyncError
-from lipsync.files import atomic_path
 from lipsync.params import load_params
 from lipsync.people.contents import Contents, read_record, record_file
 from lipsync.people.planning import VIDEOS_FOLDER
-from lipsync.people.roster import locked_stages
 from lipsync.people.tracking import dvc_repo, is_dvc_project, refuse_beside_a_run, untrack
 from lipsync.telemetry import scratch_root
-from lipsync.yaml_edit import without_entries
+from lipsync.yaml_edit import rewrite, without_entries
 
 
 @dataclass(frozen=True)
@@ -45,10 +41,9 @@ def plan_removal(names: Sequence[str], project: Path, *, keep_video: bool = Fals
     """
     params = load_params(project / "params.yaml")
     videos = {name: params.for_person(name).video for name in params.people}
-    values = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
     for name in names:
         params.for_person(name)
-        if users := references(values, name, leaving=names):
+        if users := params.built_on(name, leaving=names):
             raise LipsyncError(f"{name}: is used by {', '.join(users)}; change that first")
     staying = {name: video for name, video in videos.items() if name not in names}
     if not staying:
@@ -57,7 +52,7 @@ def plan_removal(names: Sequence[str], project: Path, *, keep_video: bool = Fals
             "another first"
         )
     refuse_beside_a_run(project)
-    locked = locked_stages(project)
+    locked = read_lock(project)
     contents = Contents()
     return [
         Removal(
@@ -69,19 +64,6 @@ def plan_removal(names: Sequence[str], project: Path, *, keep_video: bool = Fals
         )
         for name in dict.fromkeys(names)
     ]
-
-
-def references(values: dict[str, Any], name: str, leaving: Collection[str] = ()) -> list[str]:
-    """Keys of params.yaml, as it lies there, through which others are built on a person."""
-    found = [
-        f"people.{other}.syncnet"
-        for other, entry in values["people"].items()
-        if other not in {name, *leaving} and entry.get("syncnet") == name
-    ]
-    base = values.get("base")
-    if isinstance(base, dict) and name in (base.get("people") or []):
-        found.append("base.people")
-    return found
 
 
 def _folders(name: str, project: Path) -> tuple[Path, ...]:
@@ -127,7 +109,9 @@ def describe(removal: Removal) -> str:
 
 def remove_people(removals: Sequence[Removal], project: Path) -> None:
     """Carry the plan out. params.yaml comes last: whatever ends it half-way, run it again."""
-    _edit(project / "dvc.lock", "stages", {stage for one in removals for stage in one.stages})
+    stages = {stage for one in removals for stage in one.stages}
+    if stages:
+        rewrite(project / LOCK, lambda text: without_entries(text, "stages", stages))
     for folder in (folder for one in removals for folder in one.folders):
         if folder.is_dir() and not folder.is_symlink():
             shutil.rmtree(folder)
@@ -138,12 +122,5 @@ def remove_people(removals: Sequence[Removal], project: Path) -> None:
         with dvc_repo(project) as repo:
             for video in sorted(leaving):
                 untrack(repo, project / video)
-    _edit(project / "params.yaml", "people", {one.person for one in removals})
-
-
-def _edit(path: Path, mapping: str, names: set[str]) -> None:
-    if not names:
-        return
-    text = path.read_bytes().decode("utf-8")  # bytes: line ends stay as they are
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(without_entries(text, mapping, names).encode("utf-8"))
+    people = {one.person for one in removals}
+    rewrite(project / "params.yaml", lambda text: without_entries(text, "people", people))

@@ -3,13 +3,12 @@
 from collections.abc import Collection
 from pathlib import Path
 
-import yaml
-
+from lipsync.dvc_lock import read_lock
 from lipsync.errors import LipsyncError
 from lipsync.media.video import probe
 from lipsync.params import load_params
 from lipsync.people.contents import read_record
-from lipsync.people.table import table
+from lipsync.table import table
 from lipsync.ui.pipeline import Stage, read_stages
 
 
@@ -21,7 +20,7 @@ def print_roster(project: Path) -> str:
     """
     params = load_params(project / "params.yaml")
     stages = [stage for stage in read_stages(project) if stage.each]
-    locked = locked_stages(project)
+    locked = read_lock(project)
     rows = [("person", "video", "MB", "min:s", "stages done")]
     for person in params.people:
         video = params.for_person(person).video
@@ -34,18 +33,6 @@ def print_roster(project: Path) -> str:
             )
         )
     return table(rows, right=(2, 3))
-
-
-def locked_stages(project: Path) -> set[str]:
-    """Names of the stages whose last run dvc.lock records."""
-    path = project / "dvc.lock"
-    try:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        return set(yaml.load(path.read_text(encoding="utf-8"), loader)["stages"])
-    except FileNotFoundError:
-        return set()
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
-        raise LipsyncError(f"{path}: damaged; take it from git, or delete it") from None
 
 
 def _size(video: Path) -> tuple[str, str]:

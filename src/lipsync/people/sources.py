@@ -1,17 +1,12 @@
 """What `lipsync add` is given: files, folders, lists, JSON."""
 
-import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pydantic
-
 from lipsync.errors import LipsyncError
+from lipsync.listing import LIST, MANIFEST, Entry, read_list, read_manifest
 from lipsync.rendering.sound import VIDEOS
-
-LIST, MANIFEST = ".txt", ".json"
 
 
 @dataclass(frozen=True)
@@ -30,18 +25,14 @@ class Source:
     told: str = ""
 
 
-class _Entry(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(extra="forbid")
-
+class _Video(Entry):
     path: Path
     name: str | None = None
     encoder: str | None = None
 
 
-class _Manifest(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(extra="forbid")
-
-    videos: list[_Entry]
+class _Manifest(Entry):
+    videos: list[_Video]
 
 
 def read_sources(
@@ -78,12 +69,11 @@ def _videos(given: Path) -> Iterator[Source]:
             if path.suffix.lower() in VIDEOS and path.is_file():
                 yield Source(path)
     elif given.suffix.lower() == LIST:
-        for number, line in enumerate(_text(given).splitlines(), start=1):
-            if content := re.sub(r"(^|\s)#.*", "", line).strip():
-                path, name = _path_and_name(given.parent, content)
-                yield Source(path, name, told=f"{given} line {number}")
+        for number, content in read_list(given):
+            path, name = _path_and_name(given.parent, content)
+            yield Source(path, name, told=f"{given} line {number}")
     elif given.suffix.lower() == MANIFEST:
-        for i, entry in enumerate(_manifest(given).videos):
+        for i, entry in enumerate(read_manifest(given, _Manifest).videos):
             path = given.parent / entry.path
             yield Source(path, entry.name, entry.encoder, told=f"{given} videos[{i}]")
     else:
@@ -96,26 +86,3 @@ def _path_and_name(folder: Path, content: str) -> tuple[Path, str | None]:
     if len(words) == 1 or Path(content).suffix.lower() in VIDEOS:
         return folder / content, None
     return folder / words[0], words[1]
-
-
-def _manifest(path: Path) -> _Manifest:
-    try:
-        return _Manifest.model_validate(json.loads(_text(path)))
-    except pydantic.ValidationError as error:
-        problem = error.errors()[0]
-        place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in problem["loc"])
-        why = problem["msg"][0].lower() + problem["msg"][1:]
-        if problem["type"] == "extra_forbidden":
-            model = _Manifest if len(problem["loc"]) == 1 else _Entry
-            why = f"unknown key; legal keys: {', '.join(model.model_fields)}"
-        raise LipsyncError(f"{path}: {place.lstrip('.') or 'content'}: {why}") from None
-    except ValueError as error:
-        raise LipsyncError(f"{path}: not valid JSON: {error}") from None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "is not UTF-8 text"
-        raise LipsyncError(f"{path}: cannot be read: {reason}") from None

@@ -5,7 +5,7 @@ import numpy as np
 from lipsync.profiling import rules
 from lipsync.profiling.params import ProfileParams
 from lipsync.profiling.recording import Recording
-from lipsync.profiling.rules import Figure, judge, judge_within
+from lipsync.profiling.rules import Advice, Figure, judge_within, judged
 from lipsync.profiling.sound import SoundFigures
 
 INSIDE = 95  # percent of the frames that "stay within" speaks of
@@ -13,67 +13,72 @@ INSIDE = 95  # percent of the frames that "stay within" speaks of
 
 def duration(recording: Recording, chosen: ProfileParams) -> Figure:
     seconds = recording.seconds
-    verdict = judge(seconds, chosen.seconds)
-    advice = {
+    advice: Advice = {
         "green": "long enough",
         "amber": "sounds that are not in it are guessed; record 3 to 5 minutes",
         "red": f"too short to learn speech from; record 3 to 5 minutes, {chosen.seconds[1]:g} s "
         "at the very least",
-    }[verdict]
-    return Figure("duration", "duration", seconds, "s", verdict, advice, {})
+    }
+    return judged("duration", "duration", seconds, "s", chosen.seconds, advice)
 
 
 def frame_rate(recording: Recording) -> Figure:
     source = float(recording.source.fps)
-    verdict = judge(source / recording.fps, rules.SOURCE_FPS)
-    advice = {
+    advice: Advice = {
         "green": "as many as are used",
         "amber": f"some of {recording.fps:g} frames a second are shown twice; set the camera to "
         "25 or 30",
         "red": "quick lips are lost between frames; set the camera to 25 or 30 a second",
-    }[verdict]
+    }
     details = {"used_fps": recording.fps}
-    return Figure("source_fps", "frames a second", source, "fps", verdict, advice, details)
+    return judged(
+        "source_fps",
+        "frames a second",
+        source,
+        "fps",
+        rules.SOURCE_FPS,
+        advice,
+        details,
+        by=source / recording.fps,
+    )
 
 
 def face_size(recording: Recording, chosen: ProfileParams, size: int) -> Figure:
     if not recording.seen.any():
-        advice = "no face was found; film one face from the front, well lit"
-        return Figure("face_size", "size of the face", None, "px", "red", advice, {"crop": size})
+        missing = "no face was found; film one face from the front, well lit"
+        return Figure("face_size", "size of the face", None, "px", "red", missing, {"crop": size})
     sides = recording.boxes[:, 2] - recording.boxes[:, 0]
     side = float(np.median(sides[recording.seen]))
-    verdict = judge(side / size, chosen.face)
-    share = f"the face's box is enlarged to {size} pixels"
-    advice = {
+    advice: Advice = {
         "green": f"enough for a crop of {size} pixels",
-        "amber": f"{share} and looks soft; film closer or lower crop.size",
-        "red": f"{share}, twice or more, and shows no detail; film much closer",
-    }[verdict]
+        "amber": f"enlarged to {size} pixels it looks soft; film closer or lower crop.size",
+        "red": f"below {chosen.face[1] * size:.0f} pixels it shows no detail; film much closer",
+    }
     details = {"crop": float(size), "of_crop": side / size}
-    return Figure("face_size", "size of the face", side, "px", verdict, advice, details)
+    return judged(
+        "face_size", "size of the face", side, "px", chosen.face, advice, details, by=side / size
+    )
 
 
 def coverage(recording: Recording, chosen: ProfileParams) -> Figure:
     share = float(recording.seen.mean())
-    verdict = judge(share, chosen.coverage)
-    advice = {
+    advice: Advice = {
         "green": "the face is always there",
         "amber": "frames without a face are left out; keep hands and microphone down",
         "red": "the face is missing too often; film one face from the front all the time",
-    }[verdict]
-    return Figure("coverage", "frames with the face", share, "share", verdict, advice, {})
+    }
+    return judged("coverage", "frames with the face", share, "share", chosen.coverage, advice)
 
 
 def several_faces(recording: Recording) -> Figure:
     share = recording.several_faces
-    verdict = judge(share, rules.SEVERAL_FACES)
-    advice = {
+    advice: Advice = {
         "green": "nobody else is in sight",
         "amber": "look whether the right face was followed; crop others out of the picture",
         "red": "two people share the picture; crop it to the one who speaks",
-    }[verdict]
+    }
     name = "further faces"
-    return Figure("several_faces", name, share, "share", verdict, advice, {})
+    return judged("several_faces", name, share, "share", rules.SEVERAL_FACES, advice)
 
 
 def cut_off(recording: Recording) -> Figure:
@@ -82,37 +87,34 @@ def cut_off(recording: Recording) -> Figure:
     size = (recording.width, recording.height)
     outside = (points < 0).any(axis=(1, 2)) | (points > size).any(axis=(1, 2))
     share = float(outside.mean())
-    verdict = judge(share, rules.CUT_OFF)
-    advice = {
+    advice: Advice = {
         "green": "the face lies wholly in the picture",
         "amber": "chin or forehead leave the picture now and then; leave more room around the head",
         "red": "the picture cuts the face; film from further away",
-    }[verdict]
-    return Figure("cut_off", "face cut by the edge", share, "share", verdict, advice, {})
+    }
+    return judged("cut_off", "face cut by the edge", share, "share", rules.CUT_OFF, advice)
 
 
 def yaw(angles: np.ndarray, seen: np.ndarray, chosen: ProfileParams) -> Figure:
     turned = angles[seen, 0]
     value = float(np.percentile(np.abs(turned), INSIDE))
-    verdict = judge(value, chosen.yaw)
-    advice = {
+    advice: Advice = {
         "green": "the person faces the camera",
         "amber": "half of the mouth is hidden in turned heads; face the camera",
         "red": "the mouth is often seen from the side; face the camera, or cut these parts away",
-    }[verdict]
-    return Figure("yaw", "head turned aside", value, "degrees", verdict, advice, _range(turned))
+    }
+    return judged("yaw", "head turned aside", value, "degrees", chosen.yaw, advice, _range(turned))
 
 
 def pitch(angles: np.ndarray, seen: np.ndarray, chosen: ProfileParams) -> Figure:
     nod = angles[seen, 1]
     value = float(np.percentile(np.abs(nod - np.median(nod)), INSIDE))
-    verdict = judge(value, chosen.pitch)
-    advice = {
+    advice: Advice = {
         "green": "the head is steady enough",
         "amber": "strong nods hide lips and chin; look at the camera, not at notes",
         "red": "the face is often seen from above or below; camera at eye level, no notes",
-    }[verdict]
-    return Figure("pitch", "head nods", value, "degrees", verdict, advice, _range(nod))
+    }
+    return judged("pitch", "head nods", value, "degrees", chosen.pitch, advice, _range(nod))
 
 
 def _range(degrees: np.ndarray) -> dict[str, float]:
@@ -124,13 +126,12 @@ def sharpness(values: list[float]) -> Figure:
     if not values:
         return _unknown("sharpness", "sharpness", "")
     low, value = (float(v) for v in np.percentile(values, [10, 50]))
-    verdict = judge(value, rules.SHARPNESS)
-    advice = {
+    advice: Advice = {
         "green": "in focus",
         "amber": "soft: check focus, light (slow shutters blur) and the camera's bit rate",
         "red": "blurred, as all that is learned from it: focus on the eyes, more light",
-    }[verdict]
-    return Figure("sharpness", "sharpness", value, "", verdict, advice, {"low": low})
+    }
+    return judged("sharpness", "sharpness", value, "", rules.SHARPNESS, advice, {"low": low})
 
 
 def brightness(values: list[float]) -> Figure:
@@ -152,36 +153,41 @@ def clipped(values: list[float]) -> Figure:
     if not values:
         return _unknown("clipped", "burnt out or black", "share")
     value = float(np.median(values))
-    verdict = judge(value, rules.CLIPPED)
-    advice = {
+    advice: Advice = {
         "green": "no part of the face is burnt out",
         "amber": "parts of the face are pure white or black; softer light, lower exposure",
         "red": "much of the face is pure white or black; softer light, expose for the face",
-    }[verdict]
-    return Figure("clipped", "burnt out or black", value, "share", verdict, advice, {})
+    }
+    return judged("clipped", "burnt out or black", value, "share", rules.CLIPPED, advice)
 
 
 def flicker(value: float) -> Figure:
-    verdict = judge(value, rules.FLICKER)
-    advice = {
+    advice: Advice = {
         "green": "steady light",
         "amber": "the light flickers; set the shutter to 1/50 s (1/60 s where mains has 60 Hz)",
         "red": "strong flicker is learned too; other lamps, shutter 1/50 s (1/60 s)",
-    }[verdict]
-    return Figure("flicker", "flicker of the light", value, "%", verdict, advice, {})
+    }
+    return judged("flicker", "flicker of the light", value, "%", rules.FLICKER, advice)
 
 
 def cuts(frames: np.ndarray, recording: Recording) -> Figure:
     minutes = recording.seconds / 60
-    verdict = judge(len(frames) / minutes if len(frames) else 0.0, rules.CUTS)
     places = ", ".join(f"{frame / recording.fps:.1f}" for frame in frames[:5])
     more = ", ..." if len(frames) > 5 else ""
-    advice = {
+    advice: Advice = {
         "green": "one take",
         "amber": f"jumps at {places}{more} s; one take is better",
         "red": f"jumps at {places}{more} s; give one take, or each take as a video of its own",
-    }[verdict]
-    return Figure("cuts", "cuts", float(len(frames)), "count", verdict, advice, {})
+    }
+    return judged(
+        "cuts",
+        "cuts",
+        float(len(frames)),
+        "count",
+        rules.CUTS,
+        advice,
+        by=len(frames) / minutes if len(frames) else 0.0,
+    )
 
 
 def mouth(opening: np.ndarray, recording: Recording, sound: SoundFigures | None) -> Figure:
@@ -196,14 +202,15 @@ def mouth(opening: np.ndarray, recording: Recording, sound: SoundFigures | None)
     if counted.sum() < 2:
         return _unknown("mouth_range", "range of the mouth", "eye distances")
     low, high = (float(v) for v in np.percentile(opening[counted], [5, 95]))
-    verdict = judge(high - low, rules.MOUTH)
-    advice = {
+    advice: Advice = {
         "green": "the lips move clearly",
         "amber": "the lips move little; speak more clearly, with open vowels",
         "red": "the lips hardly move; is this the person who speaks, and is the mouth free?",
-    }[verdict]
+    }
     unit, details = "eye distances", {"low": low, "high": high}
-    return Figure("mouth_range", "range of the mouth", high - low, unit, verdict, advice, details)
+    return judged(
+        "mouth_range", "range of the mouth", high - low, unit, rules.MOUTH, advice, details
+    )
 
 
 def _unknown(key: str, name: str, unit: str) -> Figure:

@@ -7,6 +7,7 @@ from typing import Any
 from lipsync.files import atomic_path
 from lipsync.profiling.measure import Profile
 from lipsync.profiling.rules import ORDER
+from lipsync.table import table as columns
 
 DIGITS = 3  # after the point
 
@@ -47,14 +48,9 @@ def write_profile(path: Path, profile: Profile) -> None:
 
 
 def table(profile: Profile) -> str:
-    """Every figure with its verdict, the worst first within what to do; then the overall word."""
-    rows = [(f.name, f.text(), f.verdict, f.advice) for f in profile.figures]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    lines = [
-        f"  {name:<{widths[0]}}  {value:>{widths[1]}}  {verdict:<{widths[2]}}  {advice}"
-        for name, value, verdict, advice in rows
-    ]
-    return "\n".join([f"{profile.recording.name}: {headline(profile)}", "", *lines])
+    """The overall word, then every figure with its verdict and advice."""
+    rows = [("", f.name, f.text(), f.verdict, f.advice) for f in profile.figures]
+    return f"{profile.recording.name}: {headline(profile)}\n\n{columns(rows, right=(2,))}"
 
 
 def headline(profile: Profile) -> str:

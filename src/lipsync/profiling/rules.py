@@ -12,6 +12,7 @@ from typing import Literal
 Verdict = Literal["green", "amber", "red"]
 ORDER: tuple[Verdict, ...] = ("green", "amber", "red")
 Pair = tuple[float, float]
+Advice = dict[Verdict, str]
 
 # Of the frame rate that everything runs at. Below it frames are shown twice, and lips that stand
 # still while the sound goes on are learned; at half of it every second one is such a copy.
@@ -33,6 +34,8 @@ FLICKER: Pair = (1.0, 3.0)  # % of the face's brightness from frame to frame
 PAUSES: Pair = (1.0, 0.0)  # seconds in all; the noise and the closed mouth are known from them
 # Speech peaks 12 to 18 dB above its mean level: louder is clipped, fainter drowns in PCM16's noise.
 LEVEL: tuple[Pair, Pair] = ((-35.0, -12.0), (-50.0, -6.0))  # dBFS: green within, red beyond
+# Share of samples at full scale: a click now and then is no harm, one in a hundred breaks a voice.
+SOUND_CLIPPED: Pair = (1e-4, 1e-2)
 NOISE: Pair = (-45.0, -30.0)  # dBFS of the pauses
 # Eye distances between the 5th and 95th percentile while speaking: 0.12 to 0.26 in the sample and
 # four real clips.
@@ -81,6 +84,25 @@ def judge(value: float, pair: Pair) -> Verdict:
     if sign * value >= sign * good:
         return "green"
     return "red" if sign * value < sign * bad else "amber"
+
+
+def judged(
+    key: str,
+    name: str,
+    value: float,
+    unit: str,
+    pair: Pair,
+    advice: Advice,
+    details: Mapping[str, float | bool | None] | None = None,
+    *,
+    by: float | None = None,
+) -> Figure:
+    """A figure with the verdict that ``pair`` gives, and the advice that goes with it.
+
+    by: the number that is judged, where it is not ``value``
+    """
+    verdict = judge(value if by is None else by, pair)
+    return Figure(key, name, value, unit, verdict, advice[verdict], details or {})
 
 
 def judge_within(value: float, pairs: tuple[Pair, Pair]) -> Verdict:

@@ -3,13 +3,11 @@
 from lipsync.profiling import rules
 from lipsync.profiling.params import ProfileParams
 from lipsync.profiling.recording import Timing
-from lipsync.profiling.rules import Figure, judge, judge_within, worst
+from lipsync.profiling.rules import Advice, Figure, judge, judge_within, judged, worst
 from lipsync.profiling.sound import SoundFigures
 
-MOST_CLIPPED = (
-    1e-4,
-    1e-2,
-)  # share of samples at full scale: a click now and then; a distorted voice
+NO_PAUSE = "too short to measure it; leave a second of silence at both ends"
+NOT_QUIET = "no moment is quiet: noise, music or echo; a quiet room, silence at both ends"
 
 
 def of_sound(sound: SoundFigures | None, chosen: ProfileParams) -> list[Figure]:
@@ -27,31 +25,33 @@ def of_sound(sound: SoundFigures | None, chosen: ProfileParams) -> list[Figure]:
 
 
 def _speech(sound: SoundFigures, chosen: ProfileParams) -> Figure:
-    verdict = judge(sound.speech, chosen.speech)
-    advice = {
+    advice: Advice = {
         "green": "somebody speaks most of the time",
         "amber": "much of the time nobody speaks and nothing is learned; record more speech",
         "red": "hardly any speech is heard; check the microphone and what was recorded",
-    }[verdict]
-    return Figure("speech", "speech", sound.speech, "share", verdict, advice, {})
+    }
+    return judged("speech", "speech", sound.speech, "share", chosen.speech, advice)
 
 
 def _pauses(sound: SoundFigures) -> Figure:
-    verdict = judge(sound.pauses, rules.PAUSES)
-    advice = {
+    advice: Advice = {
         "green": "there are pauses to learn the closed mouth from",
         "amber": "hardly a pause; leave a second of silence with closed lips at both ends",
-    }[verdict]
+    }
     share = sound.pauses / sound.seconds if sound.seconds else 0.0
     details = {"seconds": sound.pauses}
-    return Figure("silence", "silence", share, "share", verdict, advice, details)
+    unit, by = "share", sound.pauses
+    return judged("silence", "silence", share, unit, rules.PAUSES, advice, details, by=by)
 
 
 def _level(sound: SoundFigures) -> Figure:
     if sound.level is None:
         advice = "no speech was found to measure"
         return Figure("speech_level", "level of the speech", None, "dBFS", "red", advice, {})
-    level, broken = judge_within(sound.level, rules.LEVEL), judge(sound.clipped, MOST_CLIPPED)
+    level, broken = (
+        judge_within(sound.level, rules.LEVEL),
+        judge(sound.clipped, rules.SOUND_CLIPPED),
+    )
     verdict = worst([level, broken])
     loud = broken != "green" or sound.level > rules.LEVEL[0][1]
     advice = "a good level"
@@ -69,16 +69,15 @@ def _noise(sound: SoundFigures) -> Figure:
     key, name, unit = "noise", "noise of the pauses", "dBFS"
     if sound.noise is None:
         return Figure(key, name, None, unit, "amber", NO_PAUSE, {})
-    verdict = judge(sound.noise, rules.NOISE)
-    advice = {
+    advice: Advice = {
         "green": "a quiet room",
         "amber": "noise is heard in the pauses; a quieter room, the microphone closer",
         "red": "loud noise in the pauses; switch off fans and music, the microphone closer",
-    }[verdict]
-    if sound.noise_is_bound and verdict != "green":
-        advice = NOT_QUIET
+    }
+    if sound.noise_is_bound:
+        advice |= {"amber": NOT_QUIET, "red": NOT_QUIET}
     details = {"is_bound": sound.noise_is_bound}
-    return Figure(key, name, sound.noise, unit, verdict, advice, details)
+    return judged(key, name, sound.noise, unit, rules.NOISE, advice, details)
 
 
 def _snr(sound: SoundFigures, chosen: ProfileParams) -> Figure:
@@ -86,20 +85,15 @@ def _snr(sound: SoundFigures, chosen: ProfileParams) -> Figure:
     if sound.noise is None or sound.level is None:
         return Figure(key, name, None, unit, "amber", NO_PAUSE, {})
     value = sound.level - sound.noise
-    verdict = judge(value, chosen.snr)
-    advice = {
+    advice: Advice = {
         "green": "the voice stands out clearly",
         "amber": "noise blurs soft sounds; bring the microphone closer or quieten the room",
         "red": "the voice drowns in noise; record again in a quiet room",
-    }[verdict]
-    if sound.noise_is_bound and verdict != "green":
-        advice = NOT_QUIET
+    }
+    if sound.noise_is_bound:
+        advice |= {"amber": NOT_QUIET, "red": NOT_QUIET}
     details = {"is_bound": sound.noise_is_bound}
-    return Figure(key, name, value, unit, verdict, advice, details)
-
-
-NO_PAUSE = "too short to measure it; leave a second of silence at both ends"
-NOT_QUIET = "no moment is quiet: noise, music or echo; a quiet room, silence at both ends"
+    return judged(key, name, value, unit, chosen.snr, advice, details)
 
 
 def offset(timing: Timing, fps: float) -> Figure:

@@ -1,22 +1,18 @@
 """Many sounds in one go: which there are, and what became of each."""
 
-import json
 import logging
-import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pydantic
-
 from lipsync.errors import LipsyncError, first_line
+from lipsync.listing import LIST, MANIFEST, Entry, read_list, read_manifest
 from lipsync.rendering.render import Rendered, Renderer
 from lipsync.rendering.sound import SOUNDS, VIDEOS
+from lipsync.table import table
 
 log = logging.getLogger(__name__)
-
-LIST, MANIFEST = ".txt", ".json"
 
 
 @dataclass(frozen=True)
@@ -37,17 +33,13 @@ class Outcome:
     took: float  # seconds
 
 
-class _Entry(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(extra="forbid")
-
+class _Video(Entry):
     audio: Path
     out: Path | None = None
 
 
-class _Manifest(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(extra="forbid")
-
-    videos: list[_Entry]
+class _Manifest(Entry):
+    videos: list[_Video]
 
 
 def collect_jobs(sources: Sequence[Path], output: Path) -> list[Job]:
@@ -95,28 +87,13 @@ def _entries(source: Path) -> Iterator[tuple[Path, Path | None]]:
             if path.suffix.lower() in SOUNDS | VIDEOS and path.is_file():
                 yield path, None
     elif source.suffix.lower() == LIST:
-        for line in _text(source).splitlines():
-            if name := re.sub(r"(^|\s)#.*", "", line).strip():
-                yield source.parent / name, None
+        for _, name in read_list(source):
+            yield source.parent / name, None
     elif source.suffix.lower() == MANIFEST:
-        try:
-            manifest = _Manifest.model_validate(json.loads(_text(source)))
-        except (ValueError, pydantic.ValidationError) as error:
-            where = str(error).splitlines()[0]
-            raise LipsyncError(
-                f'{source}: is not {{"videos": [{{"audio": ..., "out": ...}}]}}: {where}'
-            ) from None
-        for entry in manifest.videos:
+        for entry in read_manifest(source, _Manifest).videos:
             yield source.parent / entry.audio, entry.out and source.parent / entry.out
     else:
         yield source, None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise LipsyncError(f"{path}: cannot be read: {error}") from None
 
 
 def run_jobs(renderer: Renderer, jobs: Iterable[Job]) -> Iterator[Outcome]:
@@ -134,8 +111,8 @@ def run_jobs(renderer: Renderer, jobs: Iterable[Job]) -> Iterator[Outcome]:
         yield Outcome(job, done, problem, time.monotonic() - begin)
 
 
-def table(outcomes: Sequence[Outcome]) -> str:
-    """What became of each, in lines that fit together."""
+def report(outcomes: Sequence[Outcome]) -> str:
+    """What became of each, as a table."""
     rows = [("video", "seconds", "pictures", "a second", "")]
     for outcome in outcomes:
         name = str(outcome.job.output)
@@ -144,10 +121,4 @@ def table(outcomes: Sequence[Outcome]) -> str:
             rows.append((name, f"{done.seconds:.2f}", str(done.pictures), rate, ""))
         else:
             rows.append((name, "-", "-", "-", outcome.problem))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    return "\n".join(
-        "  ".join(
-            [row[0].ljust(widths[0]), *(row[k].rjust(widths[k]) for k in range(1, 4)), row[4]]
-        ).rstrip()
-        for row in rows
-    )
+    return table(rows, right=(1, 2, 3))

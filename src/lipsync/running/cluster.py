@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lipsync.dvc_lock import read_lock
 from lipsync.errors import LipsyncError, first_line
 from lipsync.files import atomic_path
-from lipsync.running.exchange import check, fetch, read_lock, share_inputs, write_lock
+from lipsync.running.exchange import check, fetch, share_inputs, write_lock
 from lipsync.running.graph import Step, read_steps
 from lipsync.running.local import log_folder, log_name, threads_environment, torch_threads
 from lipsync.running.node import Delivery, Order, carry_out, node_folder
@@ -186,7 +187,8 @@ def run_on_ray(
         import ray
     except ImportError:
         raise LipsyncError(
-            "--engine ray: Ray is not installed; `uv pip install ray`, here and on every node"
+            "--engine ray: Ray is not installed; `uv pip install -e '.[train,ray]'`, here and on "
+            "every node"
         ) from None
     steps = read_steps(project, people, missing_is_stale=False)
     check(project, steps)

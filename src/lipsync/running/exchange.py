@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lipsync.dvc_lock import LOCK
 from lipsync.errors import LipsyncError
 from lipsync.running.command import dvc, environment, reason
 from lipsync.running.graph import Step, locked_repo, read_steps
-from lipsync.running.pack import LOCK, tracked_files
+from lipsync.running.pack import tracked_files
 
 
 def check(project: Path, steps: Sequence[Step]) -> None:
@@ -71,17 +72,6 @@ def _dvc(project: Path, *arguments: str) -> None:
     if result.returncode:
         print(result.stdout, file=sys.stderr)
         raise LipsyncError(f"dvc {arguments[0]}: {reason(result.stdout)}; see above")
-
-
-def read_lock(project: Path) -> dict[str, Any]:
-    """Entries of dvc.lock; none where there is none."""
-    import yaml
-
-    try:
-        text = (project / LOCK).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    return dict(yaml.safe_load(text).get("stages", {}))
 
 
 def write_lock(project: Path, name: str, entry: dict[str, Any]) -> None:

@@ -2,57 +2,40 @@
 
 import os
 import shutil
-import signal
 import subprocess
-import time
 from pathlib import Path
 
 from lipsync.errors import LipsyncError
-from lipsync.running.command import environment, leashed_dvc
+from lipsync.running.child import Child, said
+from lipsync.running.command import environment
 from lipsync.running.graph import Step
 from lipsync.running.scheduler import Ended, Share
-from lipsync.telemetry import Telemetry, newest_telemetry, scratch_root
+from lipsync.telemetry import scratch_root
 
 
 class Process:
-    """A step as a child process; ``gpu``: the one that is lent to it, "" for none."""
+    """A step on this machine; ``gpu``: the one that is lent to it, "" for none."""
 
     def __init__(self, project: Path, step: Step, log: Path, env: dict[str, str], gpu: str) -> None:
         self.gpu = gpu
-        self._project, self._step, self._log = project, step, log
-        self._begun = time.time()
-        with log.open("wb") as output:
-            self._process = subprocess.Popen(
-                # DVC's lock is taken for moments, by every step; who ends while another has it
-                # must wait, or its work would be lost.
-                leashed_dvc("--wait-for-lock", "repro", "-s", step.name),
-                cwd=project,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl+C reaches it through stop() alone, and once
-            )
+        self._log = log
+        log.unlink(missing_ok=True)
+        arguments = ["repro", "-s", step.name]
+        self._child = Child(project, step, arguments, log, env, scratch_root(project))
+
+    @property
+    def alive(self) -> bool:
+        return self._child.code is None
 
     def ended(self) -> Ended | None:
-        code = self._process.poll()
-        if code is None:
-            return None
-        text = self._log.read_text(encoding="utf-8", errors="replace")
-        return Ended(code, text.replace("\r", "\n"))
+        code = self._child.code
+        return None if code is None else Ended(code, said(self._log))
 
     def share(self) -> Share | None:
-        telemetry = newest_telemetry(self._project, self._step.stage, self._step.person)
-        if telemetry is None or telemetry.updated < self._begun:
-            return None
-        return share_of(telemetry)
+        return self._child.share()
 
     def stop(self) -> None:
-        """SIGINT to the stage and DVC, as from the terminal: a training writes its checkpoint."""
-        try:
-            os.killpg(self._process.pid, signal.SIGINT)
-        except ProcessLookupError:
-            return  # it came to its own end
+        self._child.stop()
 
 
 class LocalEngine:
@@ -84,7 +67,7 @@ class LocalEngine:
         return work
 
     def _free(self) -> list[str]:
-        lent = {work.gpu for work in self._works if work.ended() is None}
+        lent = {work.gpu for work in self._works if work.alive}
         return [gpu for gpu in self._gpus if gpu not in lent]
 
 
@@ -124,12 +107,6 @@ def visible_gpus() -> list[str]:
         [tool, "--query-gpu=index", "--format=csv,noheader"], capture_output=True, text=True
     )
     return asked.stdout.split() if asked.returncode == 0 else []
-
-
-def share_of(telemetry: Telemetry) -> Share:
-    """Of a training, by its epochs."""
-    done = telemetry.epoch + (telemetry.step / telemetry.steps if telemetry.steps else 0)
-    return Share(min(1.0, done / max(1, telemetry.epochs)), telemetry.left)
 
 
 def log_name(step: Step) -> str:

@@ -7,8 +7,6 @@ machine (files that DVC has fetched or made, checkpoints) lies beside it, in `no
 import getpass
 import os
 import shutil
-import signal
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,12 +16,12 @@ from typing import Any
 
 import yaml
 
-from lipsync.running.command import environment, leashed_dvc
+from lipsync.dvc_lock import LOCK, read_lock
+from lipsync.running.child import Child, said
+from lipsync.running.command import environment
 from lipsync.running.graph import Step
-from lipsync.running.local import share_of
-from lipsync.running.pack import LOCK, unpack
+from lipsync.running.pack import unpack
 from lipsync.running.scheduler import Share
-from lipsync.telemetry import newest_in
 
 LOOK = 1.0  # seconds between two looks at a step that runs
 ADVICE = "see the log; the DVC remote must be reached from every node of the cluster"
@@ -113,15 +111,15 @@ def _run(
         code = _dvc(command, project, env, log, step, tell)
         if code:
             break
-    text = log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n")
+    text = said(log)
     if code:
         return Delivery(code, text + ("" if command[0] == "repro" else f"\nERROR: {ADVICE}\n"))
-    entry = yaml.safe_load((project / LOCK).read_text())["stages"][step.name]
+    entry = read_lock(project)[step.name]
     return Delivery(0, text, entry, {n: (project / n).read_bytes() for n in step.uncached})
 
 
 def _dvc(
-    command: list[str],
+    arguments: list[str],
     project: Path,
     env: dict[str, str],
     log: Path,
@@ -129,25 +127,12 @@ def _dvc(
     tell: Callable[[Share], bool],
 ) -> int:
     """Run one DVC command; its exit code. What it says is appended to the log."""
-    begun = time.time()
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            leashed_dvc("--wait-for-lock", *command),
-            cwd=project,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    scratch = project / env["LIPSYNC_SCRATCH"]
+    child = Child(project, step, arguments, log, env, project / env["LIPSYNC_SCRATCH"])
     wanted = True
-    while process.poll() is None:
-        telemetry = newest_in(scratch, step.stage, step.person)
-        known = telemetry is not None and telemetry.updated >= begun
-        go_on = tell(share_of(telemetry) if telemetry and known else Share())
+    while (code := child.code) is None:
+        go_on = tell(child.share() or Share())
         if wanted and not go_on:
-            os.killpg(process.pid, signal.SIGINT)  # once: a training writes its checkpoint
+            child.stop()
             wanted = False
         time.sleep(LOOK)
-    return process.returncode if wanted else 130
+    return code if wanted else 130

@@ -5,13 +5,13 @@ they are DVC's, and come from its remote. Keys are left out too: .dvc/config.loc
 """
 
 import io
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
 
+from lipsync.dvc_lock import LOCK
 from lipsync.errors import LipsyncError
-
-LOCK = "dvc.lock"
 
 
 def tracked_files(project: Path) -> list[str]:
@@ -29,6 +29,14 @@ def tracked_files(project: Path) -> list[str]:
         raise LipsyncError(f"{project}: {listed.stderr.strip()}; the project must be in git")
     names = sorted(set(filter(None, listed.stdout.split("\0"))) - {LOCK})
     return [name for name in names if (project / name).is_file()]
+
+
+def copy_tracked(project: Path, folder: Path, without: tuple[str, ...] = ()) -> None:
+    """``tracked_files`` into a folder, but those whose path begins like one of ``without``."""
+    for name in tracked_files(project):
+        if not name.startswith(without):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(project / name, folder / name)
 
 
 def pack(project: Path, names: list[str]) -> bytes:

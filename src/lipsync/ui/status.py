@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lipsync.running.command import dvc, environment
+from lipsync.running.command import dvc, environment, reason
 
 WATCHED = ("dvc.yaml", "dvc.lock", "params.yaml", "src/lipsync", "stages")  # what status depends on
 PATIENCE = 600.0  # seconds that `dvc status` may take
@@ -58,9 +58,7 @@ class Check:
                 return dict(json.loads(out)), ""
             except (ValueError, TypeError) as error:
                 return None, f"no answer: {error}"
-        lines = [line for line in err.splitlines() if line.strip()]
-        said = next((line for line in lines if line.startswith("ERROR")), "".join(lines[-1:]))
-        return None, said.removeprefix("ERROR: ") or f"exit code {self._process.returncode}"
+        return None, reason(err) or f"exit code {self._process.returncode}"
 
     def stop(self) -> None:
         """End it as Ctrl+C would, or by SIGKILL; it holds no lock of DVC's afterwards."""
