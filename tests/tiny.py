@@ -3,8 +3,15 @@
 import numpy as np
 import torch
 
+from lipsync.generator.lips import LipBasis
 from lipsync.generator.model import Generator
-from lipsync.training.data import PersonData
+from lipsync.generator.params import GeneratorParams
+from lipsync.generator.task import GeneratorTask
+from lipsync.syncnet.model import SyncNet
+from lipsync.training.data import PersonData, to_unit
+from lipsync.training.device import Compute
+from lipsync.training.params import SplitParams
+from lipsync.training.split import split_frames
 
 SIZE, FRAMES, BANDS = 64, 160, 8
 
@@ -45,3 +52,23 @@ def awake(model: Generator) -> Generator:
         for last in (model.flow, model.paint, model.lips.head):
             last.weight.normal_(std=0.1)
     return model
+
+
+def tiny_task(
+    model: Generator,
+    params: GeneratorParams,
+    compute: Compute | None = None,
+    *,
+    data: PersonData | None = None,
+    basis: LipBasis | None = None,
+) -> GeneratorTask:
+    """Painting the tiny person, or another one like it, on the CPU with an untrained SyncNet."""
+    data = data or tiny_person()
+    compute = compute or Compute(torch.device("cpu"), torch.float32)
+    split = split_frames(data.frames, data.fps, SplitParams(validation=0.25, gap=0.4))
+    model.lips.standardize.fit(data.rows(split.training))
+    syncnet = SyncNet(SIZE, BANDS, channels=8, embedding=16).requires_grad_(False).eval()
+    reference = to_unit(data.crops[:1])
+    return GeneratorTask(
+        model, syncnet, data, reference, split, params, compute, seed=1, basis=basis
+    )

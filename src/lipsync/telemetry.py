@@ -148,8 +148,8 @@ def newest_telemetry(project: Path, stage: str, person: str) -> Telemetry | None
 
 
 def newest_in(scratch: Path, stage: str, person: str) -> Telemetry | None:
-    """The same, of a scratch folder."""
-    found = (scratch / stage / person).glob(f"*/{NAME}")
+    """The same, of a scratch folder; no person is "", and then anybody's counts."""
+    found = (scratch / stage).glob(f"{person or '*'}/*/{NAME}")
     read = [telemetry for path in found if (telemetry := read_telemetry(path))]
     return max(read, key=lambda telemetry: telemetry.updated, default=None)
 

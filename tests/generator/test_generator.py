@@ -22,7 +22,7 @@ from lipsync.training.device import Compute
 from lipsync.training.params import SplitParams
 from lipsync.training.split import split_frames
 from lipsync.training.state import TrainingState
-from tests.tiny import awake, tiny_person
+from tests.tiny import awake, tiny_person, tiny_task
 
 PARAMS = GeneratorParams(
     channels=(16, 24), code_channels=16, batch_size=20, warmup_steps=5, ema_decay=0.98
@@ -210,7 +210,7 @@ def test_a_clip_too_short_for_syncnet_is_refused():
 def test_it_learns_to_follow_the_sound(tmp_path):
     torch.manual_seed(0)
     model = Generator(64, 8, **PARAMS.architecture())
-    task = a_task(model)
+    task = tiny_task(model, PARAMS)
     data, reference = task.data, task.reference
     task.warm_up()
     state = TrainingState(model, PARAMS)
@@ -235,19 +235,10 @@ def test_it_learns_to_follow_the_sound(tmp_path):
     )
 
 
-def a_task(model: Generator, compute: Compute = CPU) -> GeneratorTask:
-    """Painting the tiny person."""
-    data = tiny_person()
-    split = split_frames(data.frames, data.fps, SplitParams(validation=0.25, gap=0.4))
-    model.lips.standardize.fit(data.rows(split.training))
-    syncnet = SyncNet(64, 8, channels=8, embedding=16).requires_grad_(False).eval()
-    return GeneratorTask(model, syncnet, data, to_unit(data.crops[:1]), split, PARAMS, compute, 1)
-
-
 def test_bf16_loses_no_more_than_its_precision():
     found = []
     for precision in (torch.float32, torch.bfloat16):
-        task = a_task(generator(), Compute(torch.device("cpu"), precision))
+        task = tiny_task(generator(), PARAMS, Compute(torch.device("cpu"), precision))
         task.warm_up()
         losses = task.losses(0, 0)
         losses["loss"].backward()

@@ -73,8 +73,23 @@ def test_only_who_builds_on_the_base_waits_for_it(folder):
     steps = by_name(folder)
     assert steps["inherit@bob"].after == {"train_base"}
     assert steps["inherit@ann"].after == set()
-    assert steps["train_base"].after == {"first@ann", "inherit@ann"}, "DVC lets none read meanwhile"
+    assert steps["train_base"].after == {"first@ann"}
+    assert steps["train_base"].behind == {"inherit@ann"}, "DVC lets none read meanwhile"
+    assert list(steps).index("inherit@ann") < list(steps).index("train_base")
+    assert steps["inherit@ann"].inputs == ()
+    assert [item.step for item in steps["inherit@bob"].inputs] == ["train_base"]
     assert "train_base" not in by_name(folder, "ann")
+
+
+def test_a_base_that_is_there_goes_along_with_who_does_not_need_it(folder):
+    """A node without it would record another content of the folder than lies here."""
+    (folder / "dvc.yaml").write_text((folder / "dvc.yaml").read_text() + BASE)
+    (folder / "models/base").mkdir(parents=True)
+    (folder / "models/base/README.md").write_text("The base")
+    must(folder, "dvc", "repro", NOTES=str(folder / "notes"))
+    steps = by_name(folder)
+    assert not steps["train_base"].stale
+    assert [item.step for item in steps["inherit@ann"].inputs] == ["train_base"]
 
 
 def test_what_needs_not_be_waited_for_is_there_before(root):

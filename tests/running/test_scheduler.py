@@ -1,6 +1,8 @@
 """What starts when, and what a failure takes down: on steps made by hand, with an engine that
 does nothing."""
 
+from dataclasses import replace
+
 import pytest
 
 from lipsync.running import scheduler as module
@@ -120,6 +122,17 @@ def test_what_is_fresh_is_not_even_asked():
     states, _ = run([step("a@x", stale=False), step("b@x", "a@x", stale=False)], engine, 2)
     assert engine.begun == []
     assert set(states.values()) == {"fresh"}
+
+
+def test_who_stands_behind_a_step_outlives_its_failure():
+    behind = replace(step("base"), behind=frozenset({"inherit@x"}))
+    steps = [step("inherit@x"), step("train@x", "inherit@x"), behind, step("train@y", "base")]
+    engine = Engine({"inherit@x": Ended(1, "ERROR: no such file")})
+    states, _ = run(steps, engine, 9)
+    assert engine.begun == ["inherit@x", "base", "train@y"], "never beside it"
+    assert engine.most == 1
+    assert states["train@x"] == "not run"
+    assert states["base"] == states["train@y"] == "done"
 
 
 def test_what_follows_a_rerun_is_asked_and_what_follows_no_change_is_not():

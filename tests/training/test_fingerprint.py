@@ -9,7 +9,7 @@ import yaml
 
 from lipsync.params import load_params
 from lipsync.training.fingerprint import fingerprint
-from tests.project import must
+from tests.project import change_params, must
 
 STAGE = "train_generator"
 
@@ -43,6 +43,15 @@ def test_data_and_code_count(identity):
     with Path("src/lipsync/generator/losses.py").open("a") as file:
         file.write("# another thought\n")
     assert identity() not in {before, heard}
+
+
+def test_the_trainings_own_epochs_do_not_count_and_those_of_the_lips_do(identity, tmp_path):
+    before = identity()
+    change_params(tmp_path, lambda values: values.update(epochs=999))
+    change_params(tmp_path, lambda values: values["syncnet"].update(epochs=999))
+    assert identity() == before
+    change_params(tmp_path, lambda values: values["generator"]["lips"].update(epochs=5))
+    assert identity() != before
 
 
 def test_weights_that_nobody_asked_for_do_not_count(identity):

@@ -213,9 +213,10 @@ def test_milestones():
     assert shown == [1, 2, 5, 10, 20, 50, 100, 200]
 
 
-def test_fingerprints_ignore_epochs_at_any_depth():
-    values = {"epochs": 3, "syncnet": {"epochs": 5, "channels": 8}}
-    assert without_epochs(values) == {"syncnet": {"channels": 8}}
+def test_fingerprints_ignore_a_sections_own_epochs_alone():
+    assert without_epochs({"epochs": 5, "channels": 8}) == {"channels": 8}
+    assert without_epochs({"lips": {"epochs": 200}}) == {"lips": {"epochs": 200}}
+    assert without_epochs(18) == 18
 
 
 def test_a_device_that_is_not_there_is_explained():

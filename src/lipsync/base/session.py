@@ -43,7 +43,11 @@ class BaseSession:
         epochs: int,
         also_read: Mapping[str, Path] | None = None,
     ) -> TrainingState:
-        """Train "syncnet" or "generator" and write its full state."""
+        """Train "syncnet" or "generator" and write its full state.
+
+        also_read: files whose content the training is a function of; the generator's must have
+            the SyncNet among them, which tells its checkpoints from those of the SyncNet
+        """
         identity = fingerprint(STAGE, self.params, also_read)
         frames = sum(person.used_frames for person in self.people)
         full_state = BASE / f"{network}_state.safetensors"
@@ -52,7 +56,7 @@ class BaseSession:
             task,
             optimizer,
             epochs,
-            folder=scratch_folder(STAGE, network, identity),
+            folder=scratch_folder(STAGE, "base", identity),
             fingerprint=identity,
             full_state=full_state,
             about=f"{network} of {len(self.people)} people: {frames} frames, on {self.compute}",

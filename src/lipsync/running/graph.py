@@ -40,6 +40,8 @@ class Step:
         name: as DVC calls it
         stage, person: its two halves; no person is ""
         after: names of the steps that it waits for
+        behind: names of the steps that have to be over before, however they ended: DVC lets none
+            read what another one writes
         stale: for a reason of its own; one that follows a stale step may turn out to be
         gpu: it computes, and compute.device lets it use a GPU
         computes: torch works in it, so its bytes depend on the number of threads
@@ -58,6 +60,7 @@ class Step:
     inputs: tuple[Input, ...] = ()
     sources: tuple[str, ...] = ()
     uncached: tuple[str, ...] = ()
+    behind: frozenset[str] = frozenset()
 
 
 def read_steps(
@@ -94,16 +97,23 @@ def read_steps(
             if not any(_person(names[stage]) == person for stage in wanted):
                 raise LipsyncError(f"{PROJECT_FILE}: no stage of {person} in there")
         chosen = wanted.union(*(descendants(graph, stage) for stage in wanted))
+        behind: dict[Stage, set[Stage]] = {}
+        apart = graph.copy()
         for reader, writer in cut:  # of stages that do not wait for each other otherwise
-            if reader not in ancestors(graph, writer) | descendants(graph, writer):
-                graph.add_edge(writer, reader)
-        order = [stage for stage in topological_sort(graph.reverse()) if stage in chosen]
+            if reader not in ancestors(apart, writer) | descendants(apart, writer):
+                apart.add_edge(writer, reader)
+                behind.setdefault(writer, set()).add(reader)
+        order = [stage for stage in topological_sort(apart.reverse()) if stage in chosen]
+        stale = {stage: stage.changed(allow_missing=not missing_is_stale) for stage in order}
+        # What such a stage would read of the other one is not there yet, unless it is fresh.
+        unread = {(names[r], names[w]) for r, w in cut if stale.get(w, True)}
         outs = _Outs(graph)
         position = {stage: i for i, stage in enumerate(repo.index.stages)}
         steps = []
         for stage in order:
-            inputs = tuple(outs.read_by(stage, names, project))
-            made = {item.path for item in inputs}
+            read = tuple(outs.read_by(stage, names, project))
+            made = {item.path for item in read}
+            inputs = tuple(item for item in read if (names[stage], item.step) not in unread)
             local = {_relative(dep.fs_path, project) for dep in stage.deps if _is_file(dep)}
             steps.append(
                 Step(
@@ -111,7 +121,7 @@ def read_steps(
                     stage=names[stage].partition("@")[0],
                     person=_person(names[stage]),
                     after=frozenset(names[other] for other in graph[stage] if other in chosen),
-                    stale=stage.changed(allow_missing=not missing_is_stale),
+                    stale=stale[stage],
                     gpu=_device(params[stage]) in ("auto", "cuda"),
                     computes=_device(params[stage]) is not None,
                     inputs=inputs,
@@ -119,6 +129,7 @@ def read_steps(
                     uncached=tuple(
                         _relative(out.fs_path, project) for out in stage.outs if not out.use_cache
                     ),
+                    behind=frozenset(names[other] for other in behind.get(stage, ())),
                 )
             )
     people_order = {_person(name): position[stage] for stage, name in reversed(names.items())}
@@ -229,12 +240,14 @@ class _Outs:
 
 
 def _by_person(steps: list[Step], order: dict[str, int]) -> list[Step]:
-    """Person by person as DVC lists them, each step still after those that it waits for."""
+    """Person by person as DVC lists them, each step still after those that must come before."""
     rank = {step.name: i for i, step in enumerate(steps)}
     left = sorted(steps, key=lambda step: (order[step.person], rank[step.name]))
     placed: dict[str, Step] = {}
     while left:
-        step = next(step for step in left if step.after <= placed.keys())
+        step = next(
+            step for step in left if step.after | step.behind & rank.keys() <= placed.keys()
+        )
         placed[step.name] = step
         left.remove(step)
     return list(placed.values())

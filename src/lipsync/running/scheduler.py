@@ -75,8 +75,9 @@ class Record:
 class Scheduler:
     """Runs steps, at most ``jobs`` at once, those first that stand first.
 
-    A step starts when all that it waits for is done. It is left alone if it is fresh and so was
-    all of that. One that fails takes down only what waits for it.
+    A step starts when all that it waits for is done, and all that it stands behind is over. It is
+    left alone if it is fresh and so was all that it waits for. One that fails takes down only what
+    waits for it.
     """
 
     def __init__(self, steps: Sequence[Step], engine: Engine, jobs: int) -> None:
@@ -132,16 +133,18 @@ class Scheduler:
         for record in self.records.values():
             if record.state != "waiting":
                 continue
-            before = [self.records[name] for name in record.step.after if name in self.records]
+            step = record.step
+            before = [self.records[name] for name in step.after if name in self.records]
+            ahead = [self.records[name] for name in step.behind if name in self.records]
             lost = [r for r in before if r.state in ("failed", "not run", "stopped")]
             if lost:
                 record.state, record.why = "not run", lost[0].why and f"waits for {_root(lost[0])}"
-            elif any(r.state not in OVER for r in before):
+            elif any(r.state not in OVER for r in before + ahead):
                 continue
-            elif not record.step.stale and not any(r.ran for r in before):
+            elif not step.stale and not any(r.ran for r in before):
                 record.state = "fresh"
-            elif at_work < self._jobs and self._engine.has_room(record.step):
-                record.work = self._engine.begin(record.step)
+            elif at_work < self._jobs and self._engine.has_room(step):
+                record.work = self._engine.begin(step)
                 record.state, record.started = "running", time.time()
                 at_work += 1
 

@@ -1,9 +1,9 @@
 """What a training is a function of, as one hash.
 
 The stage's entry in dvc.yaml lists what a stage reads: its dependencies' content, its code among
-them, and its params. The fingerprint hashes these, but the number of epochs, so that more epochs
-continue a training and anything else starts a new one. What dvc.yaml cannot list, weights that git
-ignores and that only some params ask for, the stage names to it.
+them, and its params. The fingerprint hashes these, but the training's number of epochs, so that
+more epochs continue it and anything else starts a new one. What dvc.yaml cannot list, weights that
+git ignores and that only some params ask for, the stage names to it.
 """
 
 import hashlib
@@ -46,11 +46,11 @@ def fingerprint(stage: str, params: Sections, also_read: Mapping[str, Path] | No
     return digest.hexdigest()
 
 
-def without_epochs(values: Any) -> Any:
-    """``values`` less every key called ``epochs``, at any depth."""
-    if not isinstance(values, dict):
-        return values
-    return {key: without_epochs(value) for key, value in values.items() if key != "epochs"}
+def without_epochs(section: Any) -> Any:
+    """A section less its own key ``epochs``; deeper ones, as of generator.lips, count."""
+    if not isinstance(section, dict):
+        return section
+    return {key: value for key, value in section.items() if key != "epochs"}
 
 
 def hash_path(path: Path, digest: Any) -> None:
