@@ -6,7 +6,7 @@
 WORK becomes a project of its own, as of ``ablation.py``. For each person a base is trained over all
 others (the synthetic sample counts only with --with-sample), and then four generators of that
 person: from scratch and as an adapter of this base, for the same number of steps and for a tenth of
-them. All four hear and see the same, listen to the person's own SyncNet, and are measured by stage
+them, of the lips' nets too. All four hear and see the same, listen to the person's own SyncNet, and are measured by stage
 evaluate on the same held-out frames, which no base saw: it was never shown that person. What is
 done stays done when the script is started again.
 
@@ -35,6 +35,8 @@ from ablation import (
 )
 from ruamel.yaml import YAML
 
+from lipsync.base.params import AdapterParams
+from lipsync.generator.params import GeneratorParams
 from lipsync.params import load_params
 
 SHARE = 0.1  # of the steps, for the short trainings
@@ -62,15 +64,19 @@ def train_base(work: Path, target: str, others: list[str], steps: int) -> None:
     mean = np.mean([steps_an_epoch(work, person) for person in others])
     epochs = max(1, round(steps / (mean * len(others))))
     change(work, base={"people": others, "epochs": epochs})
-    if not kept.exists():
+    about, note = {"people": others, "epochs": epochs}, kept / "asked.json"
+    if note.exists() and json.loads(note.read_text()) != about:
+        sys.exit(f"{kept}: is another base, {note.read_text()}; give a new WORK")
+    if not note.exists():
         shutil.rmtree(work / "data/base", ignore_errors=True)
         (work / "data/base").mkdir()
         for person in others:
             run(work, "gather_base", person)
         run(work, "train_base")
-        shutil.copytree(networks, kept)
+        shutil.copytree(networks, kept, dirs_exist_ok=True)
+        note.write_text(json.dumps(about))  # last: without it the copy is not whole
     shutil.rmtree(networks)
-    shutil.copytree(kept, networks)
+    shutil.copytree(kept, networks, ignore=shutil.ignore_patterns(note.name))
 
 
 def train_variant(work: Path, person: str, variant: str, steps: int) -> Path:
@@ -83,12 +89,15 @@ def train_variant(work: Path, person: str, variant: str, steps: int) -> Path:
         refuse_other_length(metrics, epochs)
         return metrics
     syncnet = work / "models" / person / "syncnet.safetensors"
-    everything = load_params(work / "params.yaml")
+    params = load_params(work / "params.yaml").for_person(person)
+    lips, lent = params[GeneratorParams].lips.epochs, params[AdapterParams].lips_epochs
     entry: dict[str, Any] = {
-        "video": str(everything.for_person(person).video),
+        "video": str(params.video),
         "epochs": epochs,
         "syncnet": str(syncnet),
         "base": adapted,
+        "generator": {"lips": {"epochs": max(1, round(share * lips))}},
+        "adapter": {"lips_epochs": max(1, round(share * lent))},
     }
     change(work, people={name: entry})
     (work / "data" / name).mkdir(parents=True, exist_ok=True)

@@ -2,13 +2,14 @@
 
 import copy
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from lipsync.base.params import AdapterParams
 from lipsync.errors import LipsyncError
-from lipsync.generator.adapter import MARK, Adapted, AdapterShape, adapt, adapters
+from lipsync.generator.adapter import MARK, Adapted, AdapterShape, adapters
 from lipsync.generator.lips import known_basis
 from lipsync.generator.model import Generator
 from lipsync.generator.params import GeneratorParams
@@ -20,6 +21,7 @@ from lipsync.generator.weights import (
     save_adapter,
     save_generator,
 )
+from lipsync.media.video import read_frames
 from lipsync.presets import PRESETS
 from lipsync.syncnet.model import SyncNet
 from lipsync.training.data import to_unit
@@ -118,19 +120,21 @@ def test_it_comes_back_as_it_was_and_only_on_its_own_base(base, tmp_path):
         load_generator(file)
 
 
+@pytest.mark.parametrize("dimension", [320, 2048], ids=["mel", "hubert"])
 @pytest.mark.parametrize("preset", PRESETS)
-def test_it_is_at_most_a_twentieth_of_its_base(preset, tmp_path):
-    """All tensors of the file but the reference picture, by the default rank."""
+def test_it_is_at_most_a_twentieth_of_its_base(preset, dimension, tmp_path, root):
+    """The two files, with a real picture in both, by the default rank."""
     values, wanted = PRESETS[preset].values, AdapterParams()
-    params = GeneratorParams.model_validate(values["generator"])
-    model = Generator(values["crop"]["size"], 320, **params.architecture())
-    whole = sum(tensor.nbytes for tensor in model.state_dict().values())
-    adapt(model, wanted.rank, wanted.alpha, leave=(model.lips.line,))
-    base, file = tmp_path / "base", tmp_path / "generator.safetensors"
-    base.write_bytes(b"any")
+    params, size = GeneratorParams.model_validate(values["generator"]), values["crop"]["size"]
+    frame = next(iter(read_frames(root / "data/videos/sample.mp4")))
+    side = min(frame.shape[:2])
+    picture = cv2.resize(frame[:side, :side], (size, size), interpolation=cv2.INTER_AREA)
+    model = Generator(size, dimension, **params.architecture())
+    base, file = tmp_path / "base.safetensors", tmp_path / "generator.safetensors"
+    save_generator(base, model, picture)
     shape = AdapterShape(wanted.rank, wanted.alpha, wanted.straight)
-    save_adapter(file, model, base, shape, np.zeros((0, 0, 3), np.uint8))
-    assert file.stat().st_size < whole / 20
+    save_adapter(file, adapt_base(base, shape), base, shape, picture)
+    assert file.stat().st_size < base.stat().st_size / 20
 
 
 def test_training_moves_adapters_and_nothing_of_the_base(base):

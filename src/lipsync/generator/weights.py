@@ -1,13 +1,15 @@
 """The generator's file; it holds the reference picture too.
 
 That of a person who adapts a base holds what differs from it, and the base's SHA-256: the adapter's
-tensors and the straight line in half precision, the statistics of the person's speech, and the
-reference picture. The base lies beside it, in ``inherited/``.
+tensors in half precision, the straight line in 8 bits (a sum over thousands of weights, whose
+rounding averages out), the statistics of the person's speech, and the reference picture as
+lossless WebP. The base lies beside it, in ``inherited/``.
 """
 
 from dataclasses import asdict
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 
@@ -19,10 +21,12 @@ from lipsync.training.tensors import read_header, read_tensors, write_tensors
 from lipsync.training.weights import load_model, save_model
 
 FORMAT = "lipsync-generator-4"
-ADAPTER_FORMAT = "lipsync-adapter-1"
+ADAPTER_FORMAT = "lipsync-adapter-2"
 REFERENCE = "reference_crop"
+LOSSLESS = 101  # "quality" of WebP: above 100 no pixel changes
 BASE = Path("inherited/generator.safetensors")  # beside an adapter's file
 OWN = ("lips.line.", "lips.standardize.")  # tensors that are the person's, beside the adapter's
+LINE, LINE_STEP = "lips.line.weight", "lips.line.step"  # int8 (R, K D), and what 1 is: (R, 1)
 
 
 def save_generator(path: Path, model: Generator, reference: np.ndarray) -> None:
@@ -65,12 +69,15 @@ def save_adapter(
     tensors = {}
     for name, value in model.state_dict().items():
         if name.startswith(OWN) or MARK in name:
-            whole = name.startswith("lips.standardize.")
-            kind = torch.float32 if whole else torch.float16
+            kind = torch.float32 if name.startswith(OWN) else torch.float16
             tensors[name] = value.detach().cpu().contiguous().to(kind)
+    line = tensors[LINE]
+    tensors[LINE_STEP] = line.abs().amax(1, keepdim=True).clamp_min(1e-12) / 127
+    tensors[LINE] = (line / tensors[LINE_STEP]).round().to(torch.int8)
     header = {"format": ADAPTER_FORMAT, "adapter": asdict(adapter), "base_sha256": sha256(base)}
-    picture = torch.from_numpy(np.ascontiguousarray(reference))
-    write_tensors(path, tensors | {REFERENCE: picture}, header)
+    bgr = cv2.cvtColor(reference, cv2.COLOR_RGB2BGR)
+    packed = cv2.imencode(".webp", bgr, [cv2.IMWRITE_WEBP_QUALITY, LOSSLESS])[1]  # (bytes,) uint8
+    write_tensors(path, tensors | {REFERENCE: torch.from_numpy(packed)}, header)
 
 
 def _load_adapted(path: Path) -> tuple[Generator, np.ndarray]:
@@ -84,9 +91,13 @@ def _load_adapted(path: Path) -> tuple[Generator, np.ndarray]:
             "that it was trained on"
         )
     try:
-        picture = tensors.pop(REFERENCE)
+        picture = cv2.imdecode(tensors.pop(REFERENCE).numpy(), cv2.IMREAD_COLOR)
+        if picture is None:
+            raise KeyError("no reference picture")
+        step = tensors.pop(LINE_STEP)
         model = adapt_base(base, AdapterShape(**header["adapter"]))
         own = {name: value.float() for name, value in tensors.items()}
+        own[LINE] *= step
         wanted = {n for n in model.state_dict() if n.startswith(OWN) or MARK in n}
         if own.keys() != wanted:
             raise KeyError("it has other tensors than an adapter of this base")
@@ -96,4 +107,4 @@ def _load_adapted(path: Path) -> tuple[Generator, np.ndarray]:
         raise LipsyncError(
             f"{path}: not an adapter of this version ({problem}); run `dvc repro`"
         ) from error
-    return model.requires_grad_(False).eval(), picture.numpy()
+    return model.requires_grad_(False).eval(), cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
