@@ -6,9 +6,9 @@
 WORK becomes a project of its own, as of ``ablation.py``. For each person a base is trained over all
 others (the synthetic sample counts only with --with-sample), and then four generators of that
 person: from scratch and as an adapter of this base, for the same number of steps and for a tenth of
-them, of the lips' nets too. All four hear and see the same, listen to the person's own SyncNet, and are measured by stage
-evaluate on the same held-out frames, which no base saw: it was never shown that person. What is
-done stays done when the script is started again.
+them, of the lips' nets too. All four hear and see the same, listen to the person's own SyncNet, and
+are measured by stage evaluate on the same held-out frames, which no base saw: it was never shown
+that person. What is done stays done when the script is started again.
 
 A table of each person is printed as Markdown, figures with 95 % intervals. WORK/<person>_adapt.png
 has the rendered rows of the contact sheets.
