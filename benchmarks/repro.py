@@ -8,7 +8,6 @@ for one person, and at most 0.2 s for each further one.
 """
 
 import argparse
-import os
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from lipsync.running import command
 from lipsync.running.pack import copy_tracked
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,12 +26,11 @@ LEFT_OUT = ("benchmarks/", "docs/", "metrics/", "tests/", "dvc.lock")
 
 
 def dvc(folder: Path, *arguments: str) -> str:
-    """Run dvc of this environment; what it printed."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    """Run it; what it printed."""
     result = subprocess.run(
-        ["dvc", *arguments],
+        command.dvc(*arguments),
         cwd=folder,
-        env=os.environ | {"PATH": path},
+        env=command.environment(),
         capture_output=True,
         text=True,
     )

@@ -13,12 +13,14 @@ from lipsync.generator.params import GeneratorParams
 from lipsync.params import Params
 from lipsync.stage import shared_stage
 from lipsync.training.device import choose_compute, make_deterministic
+from lipsync.training.distributed import refuse_several
 from lipsync.training.params import ComputeParams, Seed
 
 
 @shared_stage
 def train_base(everything: Params) -> None:
     """Read data/base; write the networks and their history, or that there are none."""
+    refuse_several("train_base")
     params = everything.shared()
     compute = choose_compute(params[ComputeParams])
     people = load_people(Path("data/base"), params[BaseParams].people, compute.device)

@@ -6,16 +6,16 @@ from typing import Any
 import yaml
 
 from lipsync.errors import LipsyncError
+from lipsync.yaml_edit import LOADER
 
 LOCK = "dvc.lock"
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # that of many people is long
 
 
 def read_lock(project: Path) -> dict[str, Any]:
     """Its entries by the stages' names; none where there is none. LipsyncError if it is damaged."""
     path = project / LOCK
     try:
-        return dict(yaml.load(path.read_text(encoding="utf-8"), _Loader)["stages"])
+        return dict(yaml.load(path.read_text(encoding="utf-8"), LOADER)["stages"])
     except FileNotFoundError:
         return {}
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError):

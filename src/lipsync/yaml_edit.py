@@ -21,7 +21,7 @@ from lipsync.errors import LipsyncError
 from lipsync.files import atomic_path
 
 Pairs = list[tuple[yaml.Node, yaml.Node]]
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a dvc.lock of many people is long
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a dvc.lock of many people is long
 
 
 def round_trip(indent: int = 2) -> YAML:
@@ -53,8 +53,8 @@ def with_entry(text: str, mapping: str, name: str, value: dict[str, Any]) -> str
     Raises LipsyncError if there is no such mapping, it is empty, or has the name already.
     """
     node, end = _find(text, mapping)
-    wanted = {**yaml.load(text, _Loader)[mapping], name: value}
-    if name in yaml.load(text, _Loader)[mapping]:
+    wanted = {**yaml.load(text, LOADER)[mapping], name: value}
+    if name in yaml.load(text, LOADER)[mapping]:
         raise LipsyncError(f"{mapping}.{name}: is there already")
     if node.flow_style:
         editor = round_trip()
@@ -78,7 +78,7 @@ def without_entries(text: str, mapping: str, names: Collection[str]) -> str:
     Comments between entries stay. Raises LipsyncError if there is no such mapping.
     """
     node, end = _find(text, mapping)
-    wanted = {k: v for k, v in yaml.load(text, _Loader)[mapping].items() if k not in names}
+    wanted = {k: v for k, v in yaml.load(text, LOADER)[mapping].items() if k not in names}
     if node.flow_style or not wanted:
         editor = round_trip()
         content = editor.load(text)
@@ -99,7 +99,7 @@ def without_entries(text: str, mapping: str, names: Collection[str]) -> str:
 
 def _find(text: str, mapping: str) -> tuple[yaml.MappingNode, int]:
     """The mapping, and the line of what follows it."""
-    top = yaml.compose(text, _Loader)
+    top = yaml.compose(text, LOADER)
     pairs: Pairs = top.value if isinstance(top, yaml.MappingNode) else []
     for i, (key, value) in enumerate(pairs):
         if key.value == mapping and isinstance(value, yaml.MappingNode) and value.value:
@@ -117,7 +117,7 @@ def _content_end(lines: Sequence[str], end: int) -> int:
 def _checked(text: str, mapping: str, wanted: dict[str, Any]) -> str:
     """``text``, if its mapping says what it should; layouts are many."""
     try:
-        found = yaml.load(text, _Loader)[mapping]
+        found = yaml.load(text, LOADER)[mapping]
     except yaml.YAMLError:
         found = None
     if found != wanted:

@@ -232,6 +232,15 @@ def test_another_number_is_refused(monkeypatch, wanted):
         processes(2, 2)
 
 
+def test_a_training_for_one_process_refuses_to_be_one_of_several(monkeypatch):
+    distributed.refuse_several("train_base")
+    numbers = {"RANK": 1, "WORLD_SIZE": 2, "LOCAL_RANK": 1, "MASTER_ADDR": "x", "MASTER_PORT": 1}
+    for name, value in numbers.items():
+        monkeypatch.setenv(name, str(value))
+    with pytest.raises(LipsyncError, match=r"torchrun: train_base runs in one process"):
+        distributed.refuse_several("train_base")
+
+
 @pytest.mark.parametrize(("count", "size"), [(5, 2), (2, 4), (160, 7), (0, 3)])
 def test_shares_are_all_there_is_and_about_as_large(monkeypatch, count, size):
     monkeypatch.setattr(distributed, "world_size", lambda: size)

@@ -15,11 +15,7 @@ import psutil
 import pytest
 
 from lipsync.errors import LipsyncError
-from lipsync.running import command
-from lipsync.running.command import reason
-from lipsync.telemetry import Telemetry
-from lipsync.ui import runs
-from lipsync.ui.pipeline import (
+from lipsync.pipeline import (
     Stage,
     read_stages,
     reasons_of,
@@ -27,6 +23,10 @@ from lipsync.ui.pipeline import (
     stages_at_work,
     writers,
 )
+from lipsync.running import command
+from lipsync.running.command import reason
+from lipsync.telemetry import Telemetry
+from lipsync.ui import runs
 from lipsync.ui.pipeline_view import pipeline as pipeline_html
 from lipsync.ui.runs import Run, Runs
 from lipsync.ui.status import Status

@@ -8,8 +8,8 @@ from lipsync.errors import LipsyncError
 from lipsync.media.video import probe
 from lipsync.params import load_params
 from lipsync.people.contents import read_record
+from lipsync.pipeline import Stage, read_stages
 from lipsync.table import table
-from lipsync.ui.pipeline import Stage, read_stages
 
 
 def print_roster(project: Path) -> str:

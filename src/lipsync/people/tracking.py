@@ -77,7 +77,7 @@ def untrack(repo: Any, video: Path) -> None:
 
 def refuse_beside_a_run(project: Path) -> None:
     """LipsyncError while a stage is running: DVC gives up a run that finds its lock taken."""
-    from lipsync.ui.pipeline import writers
+    from lipsync.pipeline import writers
 
     for path, (pid, command) in writers(project).items():
         raise LipsyncError(

@@ -10,6 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from lipsync.running.scheduler import OVER, Record, Scheduler, Share
+from lipsync.table import table
 
 PLAIN_INTERVAL = 15.0  # seconds between two lines where stderr is no terminal
 REFRESH = 1.0  # seconds between two pictures of the table
@@ -110,8 +111,7 @@ def report(records: Iterable[Record]) -> str:
         if person or record.state != "fresh":
             everybody.setdefault(person or record.step.name, []).append(record)
     rows = [(name, _verdict(own), _stages(own)) for name, own in everybody.items()]
-    widths = [max((len(row[column]) for row in rows), default=0) for column in range(2)]
-    lines = [f"{n.ljust(widths[0])}  {v.ljust(widths[1])}  {s}".rstrip() for n, v, s in rows]
+    lines = [table(rows)] if rows else []
     for own in everybody.values():
         lines += [f"{r.step.name}: {r.why}" for r in own if r.state == "failed"]
     return "\n".join(lines)

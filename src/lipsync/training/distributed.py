@@ -48,6 +48,14 @@ def world_size() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
+def refuse_several(stage: str) -> None:
+    """LipsyncError in a process that torchrun numbered beside others."""
+    if numbered() and os.environ["WORLD_SIZE"] != "1":
+        raise LipsyncError(
+            f"torchrun: {stage} runs in one process; start it with `dvc repro {stage}`"
+        )
+
+
 def is_main() -> bool:
     """Whether this is rank 0."""
     return rank() == 0

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import psutil
 
+from lipsync.pipeline import Stage, StageState, stage_states, stages_at_work, writers
 from lipsync.telemetry import Telemetry, training_process
 from lipsync.ui.charts import curve
 from lipsync.ui.history import finished_losses
-from lipsync.ui.pipeline import Stage, StageState, stage_states, stages_at_work, writers
 from lipsync.ui.runs import TRAININGS, Run, Runs, trainings
 from lipsync.ui.status import Status
 from lipsync.ui.words import ago, bar, duration, error_line, note_line

@@ -18,9 +18,9 @@ from typing import Literal
 import psutil
 
 from lipsync.errors import LipsyncError
+from lipsync.pipeline import read_stages, writers
 from lipsync.running.command import dvc, environment, reason
 from lipsync.telemetry import Telemetry, newest_telemetry, scratch_root, training_process
-from lipsync.ui.pipeline import read_stages, writers
 
 TRAININGS = ("train_syncnet", "train_generator")
 What = Literal["generator", "everything"]

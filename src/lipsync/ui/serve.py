@@ -11,11 +11,11 @@ from contextlib import ExitStack
 from types import FrameType
 
 from lipsync.errors import LipsyncError
+from lipsync.pipeline import writers
 from lipsync.ui.guard import Guard
 from lipsync.ui.jobs import RenderQueue
 from lipsync.ui.library import Library
 from lipsync.ui.models import LoadedAvatars
-from lipsync.ui.pipeline import writers
 from lipsync.ui.room import Room
 from lipsync.ui.runs import Runs
 from lipsync.ui.settings import Settings

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from lipsync.errors import LipsyncError
-from lipsync.ui.pipeline import read_stages
+from lipsync.pipeline import read_stages
 from lipsync.ui.pipeline_view import pipeline
 from lipsync.ui.runs import What
 from lipsync.ui.tabs import EVENT
