@@ -45,9 +45,9 @@ def test_json_gives_encoders_too(tmp_path):
     ("content", "said"),
     [
         ('{"videos": [{"path": "a.mp4", "nam": "a"}]}',
-         "videos[0].nam: unknown key; legal keys: path, name, encoder"),
+         "videos[0].nam: unknown key; it should be {"videos": [{"path": ..., "name""),
         ('{"video": []}', "videos: field required"),
-        ('{"videos": [], "people": []}', "people: unknown key; legal keys: videos"),
+        ('{"videos": [], "people": []}', "people: unknown key; it should be {"videos": [{"path""),
         ('{"videos": [{"name": "a"}]}', "videos[0].path: field required"),
         ('["a.mp4"]', "content: "),
         ('{"videos": [', "not valid JSON: "),
