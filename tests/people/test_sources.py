@@ -45,9 +45,9 @@ def test_json_gives_encoders_too(tmp_path):
     ("content", "said"),
     [
         ('{"videos": [{"path": "a.mp4", "nam": "a"}]}',
-         "videos[0].nam: unknown key; it should be {"videos": [{"path": ..., "name""),
+         "videos[0].nam: unknown key; it should be "),
         ('{"video": []}', "videos: field required"),
-        ('{"videos": [], "people": []}', "people: unknown key; it should be {"videos": [{"path""),
+        ('{"videos": [], "people": []}', "people: unknown key; it should be "),
         ('{"videos": [{"name": "a"}]}', "videos[0].path: field required"),
         ('["a.mp4"]', "content: "),
         ('{"videos": [', "not valid JSON: "),
