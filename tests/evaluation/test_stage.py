@@ -62,6 +62,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, root: Path, face_models: P
         per_decibel=encoder.per_decibel,
         instants=encoder.instants,
         fps=float(FPS),
+        weights_sha256=encoder.weights_sha256,
     )
     for stage in ("detect_landmarks", "crop_faces"):
         run(folder, root, stage)
