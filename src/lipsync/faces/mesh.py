@@ -39,9 +39,10 @@ class Region:
 
     @classmethod
     def of_points(cls, points: np.ndarray) -> "Region":
-        """The square around mesh points (468, 2)."""
-        box = np.concatenate([points.min(axis=0), points.max(axis=0)])
-        return cls.around(box, points[RIGHT_EYE_OUTER], points[LEFT_EYE_OUTER])
+        """The square around mesh points (468, 2 or 3)."""
+        flat = points[:, :2]
+        box = np.concatenate([flat.min(axis=0), flat.max(axis=0)])
+        return cls.around(box, flat[RIGHT_EYE_OUTER], flat[LEFT_EYE_OUTER])
 
     def matrix(self, size: int) -> np.ndarray:
         """(2, 3) float64: takes x, y, 1 of the square at ``size`` pixels to the picture's x, y."""
@@ -57,14 +58,19 @@ class FaceMesh:
         self._network = Network(models / MESH)
 
     def points(self, rgb: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
-        """Points (468, 2) float32 in pixels of ``rgb`` (H, W, 3) uint8, and the face score 0..1."""
+        """Points (468, 3) float32 of ``rgb`` (H, W, 3) uint8, and the face score 0..1.
+
+        x and y are pixels, the depth z is in pixels too: 0 at the middle of the head, less in
+        front of it.
+        """
         to_picture = region.matrix(INPUT)
         warp = to_picture.copy()
         warp[:, 2] += to_picture[:, :2] @ [0.5, 0.5] - 0.5  # cv2 counts from pixel centres
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         face = cv2.warpAffine(rgb, warp, (INPUT, INPUT), flags=flags)
         out = self._network(face[None].astype(np.float32) / 255)
-        local = out["conv2d_21"].reshape(POINTS, 3)[:, :2]  # x, y in 0..INPUT, depth dropped
-        points = local @ to_picture[:, :2].T + to_picture[:, 2]
+        local = out["conv2d_21"].reshape(POINTS, 3)  # in 0..INPUT, depth at the same scale
+        flat = local[:, :2] @ to_picture[:, :2].T + to_picture[:, 2]
+        points = np.column_stack([flat, local[:, 2] * (region.side / INPUT)])
         logit = float(out["conv2d_31"].reshape(()))
         return points.astype(np.float32), 1 / (1 + float(np.exp(-logit)))

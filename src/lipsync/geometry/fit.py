@@ -1,0 +1,167 @@
+"""Fitting: a shape model to the mesh points of a person, and a track to those of a video.
+
+1. Each frame's points are aligned to the mean shape by the similarity transform that fits the rigid
+   points best (``topology.RIGID``). What is left over below the nose is displacement.
+2. Ridge regression, with a penalty that cross-validation chooses, tells how much of the
+   displacement goes with the pose. That is the mesh network's own error, not speech.
+3. Principal components of the rest are the expression. Lips count more than cheeks.
+
+The pose that places the face is smoothed over time, the expression never is. Expressions are
+measured against each frame's own pose, so what trembles with the whole face trembles in neither.
+"""
+
+import numpy as np
+
+from lipsync.errors import LipsyncError
+from lipsync.faces.crop import smooth
+from lipsync.faces.landmarks import LEFT_EYE_OUTER, LIPS, POINTS, RIGHT_EYE_OUTER
+from lipsync.geometry.model import POSE_FEATURES, ShapeModel, Track, angles
+from lipsync.geometry.topology import RIGID, speech_weight, triangulate, with_ring
+from lipsync.training.ridge import fit_line
+
+ROUNDS = 4  # of fitting poses to the shape and the shape to the poses
+LIP_WEIGHT = 3.0  # of a lip's displacement in the components; other vertices count 1
+REACH = 12  # frames nearer than this to a fold of the cross-validation are left out
+
+Poses = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def fit_poses(points: np.ndarray, shape: np.ndarray) -> Poses:
+    """The similarity transforms that take ``shape`` to each frame's points.
+
+    Umeyama, "Least-squares estimation of transformation parameters between two point patterns",
+    1991.
+
+    points (N, 468, 3), shape (468 or more, 3) -> scale (N,), rotation (N, 3, 3), translation (N, 3)
+    with points = scale * shape @ rotation.T + translation at the rigid points.
+    """
+    rigid = list(RIGID)
+    a, b = shape[rigid], points[:, rigid]
+    middle_a, middle_b = a.mean(0), b.mean(1)  # (3,), (N, 3)
+    a, b = a - middle_a, b - middle_b[:, None]
+    u, s, vt = np.linalg.svd(np.einsum("nki,kj->nij", b, a) / len(rigid))
+    sign = np.ones_like(s)
+    sign[:, 2] = np.sign(np.linalg.det(u @ vt))  # a rotation, never a reflection
+    rotation = np.einsum("nij,nj,njk->nik", u, sign, vt)
+    scale = (s * sign).sum(1) / np.square(a).sum(1).mean()
+    translation = middle_b - scale[:, None] * np.einsum("nij,j->ni", rotation, middle_a)
+    return scale, rotation, translation
+
+
+def to_head(points: np.ndarray, poses: Poses) -> np.ndarray:
+    """Points (N, P, 3) of frames with these poses, in head coordinates."""
+    scale, rotation, translation = poses
+    return np.einsum("npi,nij->npj", points - translation[:, None], rotation) / scale[:, None, None]
+
+
+def mean_shape(points: np.ndarray) -> np.ndarray:
+    """The shape (468, 3) float64, in head coordinates, of points (N, 468, 3)."""
+    shape = points[len(points) // 2].astype(np.float64)
+    for _ in range(ROUNDS):
+        shape = to_head(points, fit_poses(points, shape)).mean(0)
+        shape -= shape[list(RIGID)].mean(0)
+        shape /= np.linalg.norm(shape[RIGHT_EYE_OUTER] - shape[LEFT_EYE_OUTER])
+    return shape
+
+
+def fit_shape_model(points: np.ndarray, frames: np.ndarray, n_components: int) -> ShapeModel:
+    """A shape model of mesh points (N, 468, 3) in pixels, learned from some of the frames.
+
+    frames: (T,) ascending numbers of frames whose points are known
+
+    Raises LipsyncError where there are fewer frames than components.
+    """
+    if len(frames) <= n_components:
+        raise LipsyncError(
+            f"geometry.n_components: {n_components} needs more than the {len(frames)} frames with "
+            "a face in the training part; lower it, or record a longer video"
+        )
+    points = points[frames].astype(np.float64)
+    inner = mean_shape(points)
+    mean = with_ring(inner)
+    poses = fit_poses(points, inner)
+    weight = speech_weight(mean)
+    moved = (to_head(points, poses) - inner) * weight[:POINTS, None]  # (T, 468, 3)
+    turned = angles(poses[1])
+    model = ShapeModel(
+        mean=mean.astype(np.float32),
+        components=np.zeros((n_components, len(mean), 3), np.float32),
+        pose_components=np.zeros((POSE_FEATURES, len(mean), 3), np.float32),
+        pose_centre=turned.mean(0).astype(np.float32),
+        triangles=triangulate(mean),
+    )
+    features = model.pose_features(poses[1])
+    metric, inverse = _metric(weight)
+    flat = (moved * metric[:, None]).reshape(len(moved), -1)  # (T, 1404)
+    _, _, main = np.linalg.svd(flat - flat.mean(0), full_matrices=False)
+    main = main[: 2 * n_components]  # what the pose explains is looked for in these directions
+    line = fit_line(features, (flat - flat.mean(0)) @ main.T, frames, REACH)
+    by_pose = line.weights @ main  # (6, 1404)
+    rest = flat - (features - features.mean(0)) @ by_pose
+    middle = rest.mean(0)
+    _, spread, directions = np.linalg.svd(rest - middle, full_matrices=False)
+    unit = max(1e-4, spread[0] / np.sqrt(len(rest)))  # a face may rest
+    components = directions[:n_components] * unit
+
+    def vertices(rows: np.ndarray) -> np.ndarray:
+        shaped = rows.reshape(len(rows), POINTS, 3) * inverse[:, None]
+        return np.pad(shaped, ((0, 0), (0, len(mean) - POINTS), (0, 0))).astype(np.float32)
+
+    offset = vertices((middle - features.mean(0) @ by_pose)[None])[0]
+    return ShapeModel(
+        mean=(mean + offset).astype(np.float32),
+        components=vertices(components),
+        pose_components=vertices(by_pose),
+        pose_centre=model.pose_centre,
+        triangles=model.triangles,
+    )
+
+
+def fit_track(
+    points: np.ndarray, valid: np.ndarray, model: ShapeModel, fps: float, smoothing: float
+) -> Track:
+    """Where the head is and what the face does in each frame.
+
+    Args:
+        points: (N, 468, 3) pixels, NaN where not valid; valid: (N,) bool
+        smoothing: seconds over which the pose is smoothed
+    """
+    count = len(points)
+    track = Track(
+        scale=np.full(count, np.nan, np.float32),
+        rotation=np.full((count, 3, 3), np.nan, np.float32),
+        translation=np.full((count, 3), np.nan, np.float32),
+        expression=np.full((count, model.n_components), np.nan, np.float32),
+        valid=valid.copy(),
+    )
+    frames = np.flatnonzero(valid)
+    if not len(frames):
+        return track
+    known = points[frames].astype(np.float64)
+    mean = model.mean.astype(np.float64)
+    weight = speech_weight(mean)
+    poses = fit_poses(known, mean)
+    explained = np.einsum(
+        "nf,fvk->nvk", model.pose_features(poses[1]), model.pose_components[:, :POINTS]
+    )
+    moved = (to_head(known, poses) - mean[:POINTS]) * weight[:POINTS, None] - explained
+    metric, _ = _metric(weight)
+    components = (model.components[:, :POINTS] * metric[:, None]).reshape(model.n_components, -1)
+    flat = (moved * metric[:, None]).reshape(len(frames), -1)
+    lengths = np.square(components).sum(1).clip(min=1e-12)
+    track.expression[frames] = flat @ components.T / lengths
+
+    sigma = smoothing * fps / 4  # frames; 95 % of a Gaussian lies within two sigma on either side
+    scale, rotation, translation = poses
+    track.scale[frames] = np.exp(smooth(frames, np.log(scale)[:, None], sigma))[:, 0]
+    u, _, vt = np.linalg.svd(smooth(frames, rotation.reshape(-1, 9), sigma).reshape(-1, 3, 3))
+    track.rotation[frames] = u @ vt
+    track.translation[frames] = smooth(frames, translation, sigma)
+    return track
+
+
+def _metric(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(468,) what a vertex counts in the components, and its inverse, 0 where it does not move."""
+    metric = np.where(weight[:POINTS] > 0, 1.0, 0.0)
+    metric[list(LIPS)] = LIP_WEIGHT
+    return metric, np.where(metric > 0, 1 / np.maximum(metric, 1e-9), 0.0)
