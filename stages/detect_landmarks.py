@@ -1,4 +1,4 @@
-"""Follow the main face of a person's video and store its 468 points for each frame."""
+"""Follow the main face of a person's video and store its 468 points, with depth, for each frame."""
 
 import json
 import sys

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import skimage.data
 
+from lipsync.errors import LipsyncError
 from lipsync.faces.compositing import paste
 from lipsync.faces.crop import EYE_LINE, SIDE, crop_boxes, extract, points_in_crop
 from lipsync.faces.landmarks import (
@@ -32,7 +33,7 @@ def face(face_models: Path) -> np.ndarray:
     """The astronaut's points (468, 2)."""
     tracked = FaceTracker(face_models, LandmarksParams()).process(skimage.data.astronaut())
     assert tracked is not None
-    return tracked.points
+    return tracked.points[:, :2]
 
 
 def boxes_of(points: np.ndarray, smoothing: float = 0.5, **size: int) -> np.ndarray:
@@ -66,6 +67,14 @@ def test_box_does_not_move_with_the_mouth(face: np.ndarray) -> None:
     lower_jaw = [i for i in JAW if below_nose[i]]
     assert np.ptp(talking[:, lower_jaw, 1], axis=0).min() > 20
     np.testing.assert_array_equal(boxes_of(talking), boxes_of(still))
+
+
+def test_depth_moves_neither_box_nor_points(face: np.ndarray) -> None:
+    deep = np.column_stack([face, np.linspace(-300, 300, len(face))])[None]
+    boxes = boxes_of(face[None])
+    np.testing.assert_allclose(boxes_of(deep), boxes, rtol=1e-5)
+    flat, inside = (points_in_crop(points, boxes, 96) for points in (face[None], deep))
+    np.testing.assert_allclose(inside, flat, rtol=1e-5)
 
 
 def test_smoothing_takes_jitter_and_does_not_lag(face: np.ndarray) -> None:
@@ -221,7 +230,7 @@ def test_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_landmarks_come_back(tmp_path: Path) -> None:
-    points = np.full((2, 468, 2), np.nan, np.float32)
+    points = np.full((2, 468, 3), np.nan, np.float32)
     points[0] = 3
     score = np.array([1, 0], np.float32)
     written = Landmarks(points, np.array([True, False]), score, np.ones(2, np.int32))
@@ -229,3 +238,13 @@ def test_landmarks_come_back(tmp_path: Path) -> None:
     read, valid, seen = read_landmarks(tmp_path / "landmarks.npz")
     np.testing.assert_array_equal(read, points)
     assert valid.tolist() == seen.tolist() == [True, False]
+
+
+def test_landmarks_without_depth_are_of_an_older_run(tmp_path: Path) -> None:
+    flat = Landmarks(np.zeros((2, 468, 2)), np.ones(2, bool), np.ones(2), np.ones(2))
+    write_landmarks(tmp_path / "landmarks.npz", flat)
+    with pytest.raises(LipsyncError) as error:
+        read_landmarks(tmp_path / "landmarks.npz")
+    line = str(error.value)
+    assert "(468, 2), not (468, 3) with the depth; run `dvc repro`" in line
+    assert "\n" not in line

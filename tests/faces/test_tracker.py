@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -22,6 +23,7 @@ from lipsync.faces.landmarks import (
     mouth_boxes,
     mouth_opening,
 )
+from lipsync.faces.mesh import FaceMesh, Region
 from lipsync.faces.params import LandmarksParams
 from lipsync.faces.tracker import FaceTracker, fill_gaps
 
@@ -56,7 +58,7 @@ def test_real_clips_are_tracked_throughout(
     clips: Path, tracker: FaceTracker, name: str, count: int
 ) -> None:
     landmarks = tracker.track(pictures(clips / f"{name}.mp4", count))
-    assert landmarks.points.shape == (count, 468, 2)
+    assert landmarks.points.shape == (count, 468, 3)
     assert landmarks.points.dtype == np.float32
     assert landmarks.valid.all()
     assert (landmarks.score > 0.9).all()
@@ -79,7 +81,7 @@ def test_lips_lie_where_the_astronaut_smiles(tracker: FaceTracker) -> None:
     assert face is not None
     assert face.faces == 1
     assert face.score > 0.99
-    x0, y0, x1, y1 = mouth_boxes(face.points[None, LIPS])[0]
+    x0, y0, x1, y1 = mouth_boxes(face.points[None, LIPS, :2])[0]
     expected = (203, 138, 247, 156)  # read off the enlarged picture
     np.testing.assert_allclose((x0, y0, x1, y1), expected, atol=4)
 
@@ -93,9 +95,30 @@ def test_points_do_not_depend_on_where_the_face_is(face_models: Path) -> None:
     turned = FaceTracker(face_models, params).process(cv2.warpAffine(picture, turn, (512, 512)))
     assert face is not None
     assert turned is not None
-    expected = (face.points - 0.5) @ turn[:, :2].T + turn[:, 2] + 0.5
-    error = np.linalg.norm(turned.points - expected, axis=-1)
+    expected = (face.points[:, :2] - 0.5) @ turn[:, :2].T + turn[:, 2] + 0.5
+    error = np.linalg.norm(turned.points[:, :2] - expected, axis=-1)
     assert error[list(LIPS)].mean() < 0.04 * eye_distance(turned.points[None])[0]
+    depth, enlarged = face.points[:, 2], turned.points[:, 2] / 1.3
+    assert np.abs(enlarged - depth).mean() < 0.06 * eye_distance(face.points[None])[0]
+    assert depth[NOSE_TIP] < depth[[LEFT_EYE_OUTER, RIGHT_EYE_OUTER]].min()  # it is in front
+
+
+def test_averaged_readings_depend_less_on_the_square(face_models: Path) -> None:
+    picture, mesh = skimage.data.astronaut(), FaceMesh(face_models)
+    first, _ = mesh.points(
+        picture, Region.of_detection(FaceDetector(face_models).detect(picture)[0])
+    )
+    found = Region.of_points(first)
+    moves = np.random.default_rng(4).normal(0, 0.01, (12, 2)) * found.side
+    squares = [replace(found, centre=found.centre + move) for move in moves]
+    single, steady = (
+        np.stack([read(picture, square)[0] for square in squares])
+        for read in (mesh.points, mesh.steady_points)
+    )
+    assert steady.shape == (12, 468, 3)
+    assert steady.dtype == np.float32
+    assert steady.std(axis=0).mean() < 0.8 * single.std(axis=0).mean()
+    assert mesh.steady_points(np.full_like(picture, 90), found)[1] < 0.5
 
 
 def test_small_faces_are_found_in_enlarged_tiles(face_models: Path) -> None:
@@ -161,7 +184,7 @@ def test_short_gaps_are_filled_and_long_ones_left_out(
 
 
 def test_gaps_of_max_gap_zero_stay() -> None:
-    points = np.zeros((3, 468, 2), np.float32)
+    points = np.zeros((3, 468, 3), np.float32)
     points[1] = np.nan
     assert np.isnan(fill_gaps(points, 0)[1]).all()
     assert (fill_gaps(points, 1) == 0).all()
@@ -177,8 +200,8 @@ def test_face_is_found_again_after_a_cut(tracker: FaceTracker, close_up: list[np
 
 
 def test_mouth_opening_of_a_made_up_face() -> None:
-    points = np.zeros((2, 468, 2), np.float32)
-    points[:, 33], points[:, 263] = (100, 50), (160, 130)  # 100 pixels apart, tilted
-    points[0, 13], points[0, 14] = (120, 150), (114, 158)  # 10 pixels
-    points[1, 13] = points[1, 14] = (120, 150)
+    points = np.random.default_rng(0).normal(0, 9, (2, 468, 3))  # depths do not count
+    points[:, 33, :2], points[:, 263, :2] = (100, 50), (160, 130)  # 100 pixels apart, tilted
+    points[0, 13, :2], points[0, 14, :2] = (120, 150), (114, 158)  # 10 pixels
+    points[1, 13, :2] = points[1, 14, :2] = (120, 150)
     np.testing.assert_allclose(mouth_opening(points), [0.1, 0.0], atol=1e-6)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from lipsync.profiling.pose import INDICES, MODEL, head_angles
+from lipsync.faces.canonical import HEAD, INDICES
+from lipsync.profiling.pose import head_angles
 
 
 def turned(yaw: float, pitch: float, roll: float = 0.0) -> np.ndarray:
@@ -17,7 +18,7 @@ def turned(yaw: float, pitch: float, roll: float = 0.0) -> np.ndarray:
 
 def mesh(rotation: np.ndarray, distance: float = np.inf) -> np.ndarray:
     """(1, 468, 2) pixels of the average head, 20 pixels a centimetre; all other points are NaN."""
-    x, y, z = (MODEL @ rotation.T).T
+    x, y, z = (HEAD @ rotation.T).T
     near = 1.0 if np.isinf(distance) else distance / (distance - z)
     points = np.full((1, 468, 2), np.nan, np.float32)
     points[0, INDICES, 0] = 640 + 20 * x * near

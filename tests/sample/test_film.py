@@ -42,7 +42,7 @@ def points_of(picture: np.ndarray, face_models: Path) -> np.ndarray:
     """The mesh (1, 468, 2) of a picture."""
     tracked = FaceTracker(face_models, LandmarksParams()).process(picture)
     assert tracked is not None
-    return tracked.points[None]
+    return tracked.points[None, :, :2]
 
 
 def opening(picture: np.ndarray, face_models: Path) -> float:

@@ -1,14 +1,12 @@
 """What the lips do: reading them off pictures, and comparing two readings.
 
 Lips are read without memory: the mesh looks at the square that a crop's box implies, then around
-the points that it found there, which is where the tracker would look. So any frame can be read
-alone, a picture's reading depends on that picture only, and real and rendered pictures are read
-alike. What the mesh says of a mouth changes a little with the square that it is shown, so it is
-shown a few and their mean counts: against the tracker's readings of the sample's real mouths, which
-lean on neighbouring frames, r rises from 0.978 to 0.987.
+the points that it found there, which is where the tracker would look; from there on it reads as the
+tracker does (``FaceMesh.steady_points``). So any frame can be read alone, a picture's reading
+depends on that picture only, and real and rendered pictures are read alike. Openings of 250 frames
+of the sample and of a clip of turning heads correlate with the tracker's by 0.998.
 """
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +16,6 @@ from lipsync.faces.mesh import FaceMesh, Region
 
 FACE_ABOVE = 0.175  # of the box's side: the face's middle lies so far above the box's
 FACE_SIDE = 1.32  # of the box's side: side of the square that the mesh wants to see
-MOVES = ((0.01, 0), (-0.01, 0), (0, 0.01), (0, -0.01))  # of the square's side: the other squares
 
 
 class LipReader:
@@ -39,12 +36,10 @@ class LipReader:
         centre = (box[:2] + box[2:]) / 2 - np.array([0, FACE_ABOVE * side])
         first, _ = self._mesh.points(picture, Region(centre, FACE_SIDE * side, angle=0))
         found = Region.of_points(first)
-        points, score = self._mesh.points(picture, found)
+        points, score = self._mesh.steady_points(picture, found)
         if score < self._min_score:
             return np.full((POINTS, 2), np.nan, np.float32)
-        moved = [replace(found, centre=found.centre + found.side * np.array(by)) for by in MOVES]
-        readings = [points, *(self._mesh.points(picture, region)[0] for region in moved)]
-        return np.stack(readings).mean(axis=0)
+        return points[:, :2]
 
 
 def lip_distance(points: np.ndarray, real: np.ndarray) -> np.ndarray:

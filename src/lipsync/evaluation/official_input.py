@@ -28,10 +28,12 @@ def face_squares(points: np.ndarray, valid: np.ndarray) -> np.ndarray:
     mesh, which spans the same. Medians over 13 frames; straight lines where no face was found.
 
     Args:
-        points: (N, 468, 2) pixels of the real picture, NaN where not valid; valid: (N,) bool, some
+        points: (N, 468, 2 or 3) pixels of the real picture, of which x and y count, NaN where not
+            valid; valid: (N,) bool, some
     """
     known = np.flatnonzero(valid)
-    low, high = points[known].min(axis=1), points[known].max(axis=1)  # (K, 2)
+    seen = points[known, :, :2]
+    low, high = seen.min(axis=1), seen.max(axis=1)  # (K, 2)
     half = (high - low).max(axis=1, keepdims=True) / 2
     found = np.concatenate([(low + high) / 2, half], axis=1)  # (K, 3)
     frames = np.arange(len(points))

@@ -37,11 +37,11 @@ def crop_boxes(
 ) -> np.ndarray:
     """Square boxes (N, 4) float32 x0, y0, x1, y1 inside a picture of ``width`` x ``height`` pixels.
 
-    points (N, 468, 2) pixels, valid (N,) bool with at least one True; smoothing in seconds. A frame
-    that is not valid gets the box of the nearest valid one.
+    points (N, 468, 2 or 3) pixels, of which x and y count, valid (N,) bool with at least one True;
+    smoothing in seconds. A frame that is not valid gets the box of the nearest valid one.
     """
     frames = np.flatnonzero(valid)
-    centres, sides = _geometry(points[frames].astype(np.float64))
+    centres, sides = _geometry(points[frames, :, :2].astype(np.float64))
     sigma = smoothing * fps / 4  # frames; 95 % of a Gaussian lies within two sigma on either side
     centres = smooth(frames, centres, sigma)
     sides = smooth(frames, sides, sigma * SIDE_STEADIER)
@@ -105,9 +105,12 @@ def clamp(centres: np.ndarray, sides: np.ndarray, width: int, height: int) -> np
 
 
 def points_in_crop(points: np.ndarray, boxes: np.ndarray, size: int) -> np.ndarray:
-    """Points (N, P, 2) in the picture's pixels -> in pixels of crops of ``size``; boxes (N, 4)."""
+    """Points in the picture's pixels -> (N, P, 2) in pixels of crops of ``size``.
+
+    points (N, P, 2 or 3), of which x and y count; boxes (N, 4)
+    """
     sides = boxes[:, None, 2:] - boxes[:, None, :2]
-    return (points - boxes[:, None, :2]) / sides * size
+    return (points[..., :2] - boxes[:, None, :2]) / sides * size
 
 
 def extract(planes: np.ndarray, box: np.ndarray, size: int, rows: int | None = None) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Which mesh point is what, and measures made of them. Left and right are the person's own.
 
+Measures are those of the picture: of points with a depth they look at x and y alone.
+
 Numbers are those of MediaPipe's canonical face model (468 points).
 """
 
@@ -35,19 +37,23 @@ JAW = (
 
 
 def eye_distance(points: np.ndarray) -> np.ndarray:
-    """(N,) pixels between the outer eye corners of points (N, 468, 2)."""
-    return np.linalg.norm(points[:, RIGHT_EYE_OUTER] - points[:, LEFT_EYE_OUTER], axis=-1)
+    """(N,) pixels between the outer eye corners of points (N, 468, 2 or 3)."""
+    return _distance(points, RIGHT_EYE_OUTER, LEFT_EYE_OUTER)
 
 
 def mouth_opening(points: np.ndarray) -> np.ndarray:
     """(N,) gap between the inner lips over the eye distance: 0 closed, about 0.3 wide open.
 
-    Of points (N, 468, 2); NaN where they are NaN.
+    Of points (N, 468, 2 or 3); NaN where they are NaN.
     """
-    gap = np.linalg.norm(points[:, UPPER_LIP_INNER] - points[:, LOWER_LIP_INNER], axis=-1)
-    return gap / eye_distance(points)
+    return _distance(points, UPPER_LIP_INNER, LOWER_LIP_INNER) / eye_distance(points)
 
 
 def mouth_boxes(lips: np.ndarray) -> np.ndarray:
     """(N, 4) x0, y0, x1, y1 around the lips' points (N, 40, 2), in their pixels."""
     return np.concatenate([lips.min(axis=1), lips.max(axis=1)], axis=1)
+
+
+def _distance(points: np.ndarray, one: int, other: int) -> np.ndarray:
+    """(N,) in the picture."""
+    return np.linalg.norm(points[:, one, :2] - points[:, other, :2], axis=-1)

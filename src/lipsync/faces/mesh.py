@@ -4,7 +4,7 @@ Kartynnik et al., "Real-time Facial Surface Geometry from Monocular Video on Mob
 https://arxiv.org/abs/1907.06724
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -16,6 +16,8 @@ from lipsync.faces.models import MESH, Network
 
 INPUT = 192  # pixels of a side
 MARGIN = 1.5  # side of the square over the longer side of the face's box
+# Of the square's side: where the squares lie whose readings are averaged, around the first one.
+MOVES = ((0.0, -0.01), (-0.0087, 0.005), (0.0087, 0.005))
 
 
 @dataclass(frozen=True)
@@ -74,3 +76,22 @@ class FaceMesh:
         points = np.column_stack([flat, local[:, 2] * (region.side / INPUT)])
         logit = float(out["conv2d_31"].reshape(()))
         return points.astype(np.float32), 1 / (1 + float(np.exp(-logit)))
+
+    def steady_points(self, rgb: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
+        """As ``points``, trembling less: the mean of a few readings, and their lowest score.
+
+        What the mesh says changes with the square that it is shown. So a first reading finds the
+        square, and three squares a hundredth of a side around it are read. On four clips of real
+        people the second difference in time of points in head coordinates falls by 11 to 32 %, and
+        that of pitch by 12 to 36 %, against one reading. Five squares are hardly better than three;
+        three squares without the first reading: 3 to 25 %. It takes four times as long as one.
+        """
+        first, lowest = self.points(rgb, region)
+        found = Region.of_points(first)
+        readings = []
+        for move in MOVES:
+            moved = replace(found, centre=found.centre + found.side * np.array(move))
+            points, score = self.points(rgb, moved)
+            readings.append(points)
+            lowest = min(lowest, score)
+        return np.stack(readings).mean(axis=0), lowest

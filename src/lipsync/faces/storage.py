@@ -10,28 +10,36 @@ from pathlib import Path
 import numpy as np
 
 from lipsync.errors import LipsyncError
+from lipsync.faces.landmarks import POINTS
 from lipsync.faces.tracker import Landmarks
 from lipsync.files import atomic_path
 
 
 def write_landmarks(path: Path, landmarks: Landmarks) -> None:
-    """points (N, 468, 2) float32, valid (N,) bool, score (N,) float32."""
+    """points (N, 468, 3) float32, valid (N,) bool, score (N,) float32."""
     with atomic_path(path) as temporary:
         np.savez(temporary, points=landmarks.points, valid=landmarks.valid, score=landmarks.score)
 
 
 def read_landmarks(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """points (N, 468, 2) float32 pixels, NaN where invalid; valid, seen (N,) bool.
+    """points (N, 468, 3) float32 pixels, NaN where invalid; valid, seen (N,) bool.
 
-    A valid frame that was not seen lies in a gap that was filled.
+    A valid frame that was not seen lies in a gap that was filled. Raises LipsyncError if the file
+    is missing, damaged, or of the time when points had no depth.
     """
     try:
         with np.load(path) as archive:
-            return archive["points"], archive["valid"], archive["score"] > 0
+            points, valid, seen = archive["points"], archive["valid"], archive["score"] > 0
     except FileNotFoundError:
         raise LipsyncError(f"{path}: no such file; run `dvc repro`") from None
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise LipsyncError(f"{path}: damaged: {error}; run `dvc repro`") from error
+    if points.shape[1:] != (POINTS, 3):
+        raise LipsyncError(
+            f"{path}: points of shape {points.shape[1:]}, not {(POINTS, 3)} with the depth; "
+            "run `dvc repro`"
+        )
+    return points, valid, seen
 
 
 def write_faces(

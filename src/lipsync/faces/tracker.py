@@ -3,8 +3,8 @@
 Each face is followed by the mesh alone, from its points in the frame before; the detector runs when
 none is followed and every ``LOOK_EVERY`` frames, to find faces that came in. A face that was lost
 and is found again nearby, at a similar size, is the same one. Of all faces the main one is the one
-with the greatest size summed over its frames: the largest steady one. Lips are not smoothed: what
-the mesh says is what is kept.
+with the greatest size summed over its frames: the largest steady one. Points are not smoothed over
+time: what the mesh says of a frame, the mean of a few readings, is what is kept.
 """
 
 import itertools
@@ -27,7 +27,7 @@ SIMILAR = 2.0  # factor in size up to which faces are comparable
 
 @dataclass(frozen=True)
 class TrackedFace:
-    """Points (468, 2) float32 pixels, face score 0..1, comparable faces in sight (1 or more)."""
+    """Points (468, 3) float32 pixels, face score 0..1, comparable faces in sight (1 or more)."""
 
     points: np.ndarray
     score: float
@@ -38,8 +38,9 @@ class TrackedFace:
 class Landmarks:
     """The main face of N frames.
 
-    points (N, 468, 2) float32 pixels, NaN where invalid; valid (N,) bool; score (N,) float32 0..1,
-    0 where points were interpolated or are invalid; faces (N,) int32 comparable faces in sight.
+    points (N, 468, 3) float32 pixels, x, y and the depth of ``FaceMesh.points``, NaN where invalid;
+    valid (N,) bool; score (N,) float32 0..1, 0 where points were interpolated or are invalid;
+    faces (N,) int32 comparable faces in sight.
     """
 
     points: np.ndarray
@@ -61,13 +62,13 @@ class _Track:
     def see(self, frame: int, points: np.ndarray, score: float) -> None:
         self.sightings[frame] = TrackedFace(points, score, faces=1)
         self.size = float(eye_distance(points[None])[0])
-        self.centre = points.mean(axis=0)
+        self.centre = points[:, :2].mean(axis=0)
         self.weight += self.size
         self.last = frame
 
     def distance(self, points: np.ndarray) -> float:
         """From where the face was last seen, in eye distances."""
-        return float(np.linalg.norm(points.mean(axis=0) - self.centre)) / self.size
+        return float(np.linalg.norm(points[:, :2].mean(axis=0) - self.centre)) / self.size
 
 
 class FaceTracker:
@@ -96,7 +97,7 @@ class FaceTracker:
         lines; longer ones, and what is before the first or after the last sighting, are invalid.
         """
         sizes = [[track.size for track in self._follow(rgb)] for rgb in frames]
-        points = np.full((len(sizes), POINTS, 2), np.nan, np.float32)
+        points = np.full((len(sizes), POINTS, 3), np.nan, np.float32)
         score = np.zeros(len(sizes), np.float32)
         faces = np.zeros(len(sizes), np.int32)
         main = self._main()
@@ -129,7 +130,7 @@ class FaceTracker:
         self, rgb: np.ndarray, region: Region, track: _Track | None, live: list[_Track]
     ) -> None:
         """Fit the mesh in ``region``; a face that is there and not in ``live`` yet joins it."""
-        points, score = self._mesh.points(rgb, region)
+        points, score = self._mesh.steady_points(rgb, region)
         if score < self._params.min_score:
             return
         if any(other.distance(points) < SAME_PLACE for other in live):
@@ -160,7 +161,7 @@ def _comparable(main: _Track, sizes: list[float]) -> int:
 
 
 def fill_gaps(points: np.ndarray, max_gap: int) -> np.ndarray:
-    """Points (N, 468, 2), NaN where unknown, with inner gaps of at most ``max_gap`` frames filled.
+    """Points (N, 468, 3), NaN where unknown, with inner gaps of at most ``max_gap`` frames filled.
 
     Filled frames lie on the straight line between their neighbours.
     """

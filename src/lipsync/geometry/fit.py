@@ -13,6 +13,7 @@ measured against each frame's own pose, so what trembles with the whole face tre
 import numpy as np
 
 from lipsync.errors import LipsyncError
+from lipsync.faces.canonical import HEAD, INDICES
 from lipsync.faces.crop import smooth
 from lipsync.faces.landmarks import LEFT_EYE_OUTER, LIPS, POINTS, RIGHT_EYE_OUTER
 from lipsync.geometry.model import POSE_FEATURES, ShapeModel, Track, angles
@@ -36,10 +37,14 @@ def fit_poses(points: np.ndarray, shape: np.ndarray) -> Poses:
     with points = scale * shape @ rotation.T + translation at the rigid points.
     """
     rigid = list(RIGID)
-    a, b = shape[rigid], points[:, rigid]
+    return _similarities(shape[rigid], points[:, rigid])
+
+
+def _similarities(a: np.ndarray, b: np.ndarray) -> Poses:
+    """Those that take points a (K, 3) to b (N, K, 3)."""
     middle_a, middle_b = a.mean(0), b.mean(1)  # (3,), (N, 3)
     a, b = a - middle_a, b - middle_b[:, None]
-    u, s, vt = np.linalg.svd(np.einsum("nki,kj->nij", b, a) / len(rigid))
+    u, s, vt = np.linalg.svd(np.einsum("nki,kj->nij", b, a) / len(a))
     sign = np.ones_like(s)
     sign[:, 2] = np.sign(np.linalg.det(u @ vt))  # a rotation, never a reflection
     rotation = np.einsum("nij,nj,njk->nik", u, sign, vt)
@@ -55,13 +60,17 @@ def to_head(points: np.ndarray, poses: Poses) -> np.ndarray:
 
 
 def mean_shape(points: np.ndarray) -> np.ndarray:
-    """The shape (468, 3) float64, in head coordinates, of points (N, 468, 3)."""
+    """The shape (468, 3) float64, in head coordinates, of points (N, 468, 3).
+
+    Head coordinates: x to the picture's right, y down and z into the picture when the head is
+    turned as the mesh's average head is; 0 at the mean of the rigid points; 1 is an eye distance.
+    """
     shape = points[len(points) // 2].astype(np.float64)
     for _ in range(ROUNDS):
         shape = to_head(points, fit_poses(points, shape)).mean(0)
-        shape -= shape[list(RIGID)].mean(0)
-        shape /= np.linalg.norm(shape[RIGHT_EYE_OUTER] - shape[LEFT_EYE_OUTER])
-    return shape
+    shape = to_head(shape[None], _similarities(HEAD * (1, -1, -1), shape[None, INDICES]))[0]
+    shape -= shape[list(RIGID)].mean(0)
+    return shape / np.linalg.norm(shape[RIGHT_EYE_OUTER] - shape[LEFT_EYE_OUTER])
 
 
 def fit_shape_model(points: np.ndarray, frames: np.ndarray, n_components: int) -> ShapeModel:
@@ -91,21 +100,23 @@ def fit_shape_model(points: np.ndarray, frames: np.ndarray, n_components: int) -
         triangles=triangulate(mean),
     )
     features = model.pose_features(poses[1])
-    metric, inverse = _metric(weight)
-    flat = (moved * metric[:, None]).reshape(len(moved), -1)  # (T, 1404)
-    _, _, main = np.linalg.svd(flat - flat.mean(0), full_matrices=False)
-    main = main[: 2 * n_components]  # what the pose explains is looked for in these directions
-    line = fit_line(features, (flat - flat.mean(0)) @ main.T, frames, REACH)
-    by_pose = line.weights @ main  # (6, 1404)
+    metric = _metric(weight)
+    moving = np.flatnonzero(metric)  # M vertices
+    flat = (moved * metric[:, None])[:, moving].reshape(len(moved), -1)  # (T, 3 M)
+    centred = flat - flat.mean(0)
+    # What the pose explains is looked for in these directions.
+    main, _ = _principal(centred, 2 * n_components)
+    line = fit_line(features, centred @ main.T, frames, REACH)
+    by_pose = line.weights @ main  # (6, 3 M)
     rest = flat - (features - features.mean(0)) @ by_pose
     middle = rest.mean(0)
-    _, spread, directions = np.linalg.svd(rest - middle, full_matrices=False)
-    unit = max(1e-4, spread[0] / np.sqrt(len(rest)))  # a face may rest
-    components = directions[:n_components] * unit
+    directions, deviation = _principal(rest - middle, n_components)
+    components = directions * max(1e-4, deviation)  # a face may rest
 
     def vertices(rows: np.ndarray) -> np.ndarray:
-        shaped = rows.reshape(len(rows), POINTS, 3) * inverse[:, None]
-        return np.pad(shaped, ((0, 0), (0, len(mean) - POINTS), (0, 0))).astype(np.float32)
+        shaped = np.zeros((len(rows), len(mean), 3), np.float32)
+        shaped[:, moving] = rows.reshape(len(rows), -1, 3) / metric[moving, None]
+        return shaped
 
     offset = vertices((middle - features.mean(0) @ by_pose)[None])[0]
     return ShapeModel(
@@ -145,7 +156,7 @@ def fit_track(
         "nf,fvk->nvk", model.pose_features(poses[1]), model.pose_components[:, :POINTS]
     )
     moved = (to_head(known, poses) - mean[:POINTS]) * weight[:POINTS, None] - explained
-    metric, _ = _metric(weight)
+    metric = _metric(weight)
     components = (model.components[:, :POINTS] * metric[:, None]).reshape(model.n_components, -1)
     flat = (moved * metric[:, None]).reshape(len(frames), -1)
     lengths = np.square(components).sum(1).clip(min=1e-12)
@@ -160,8 +171,20 @@ def fit_track(
     return track
 
 
-def _metric(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(468,) what a vertex counts in the components, and its inverse, 0 where it does not move."""
+def _metric(weight: np.ndarray) -> np.ndarray:
+    """(468,) what a vertex counts in the components; 0 where it does not move."""
     metric = np.where(weight[:POINTS] > 0, 1.0, 0.0)
     metric[list(LIPS)] = LIP_WEIGHT
-    return metric, np.where(metric > 0, 1 / np.maximum(metric, 1e-9), 0.0)
+    return metric
+
+
+def _principal(centred: np.ndarray, count: int) -> tuple[np.ndarray, float]:
+    """Principal directions (count, D) of rows (T, D) of mean 0, and the deviation along the first.
+
+    A direction's sign is that of its largest number, so that the same rows give the same ones.
+    """
+    values, vectors = np.linalg.eigh(centred.T @ centred / len(centred))  # ascending
+    found = vectors[:, ::-1][:, :count].T
+    largest = np.abs(found).argmax(axis=1)
+    found = found * np.sign(found[np.arange(count), largest])[:, None]
+    return found, float(np.sqrt(max(values[-1], 0.0)))

@@ -88,7 +88,7 @@ class Track:
 
     @property
     def angles(self) -> np.ndarray:
-        """(N, 3) pitch, yaw and roll in degrees."""
+        """(N, 3) pitch, yaw and roll in degrees, as of ``angles``."""
         return angles(self.rotation)
 
     def mesh(
@@ -108,7 +108,12 @@ class Track:
 
 
 def angles(rotation: np.ndarray) -> np.ndarray:
-    """Pitch, yaw and roll (N, 3) in degrees of rotations (N, 3, 3)."""
+    """Pitch, yaw and roll (N, 3) in degrees of rotations (N, 3, 3).
+
+    Of a shape model's head: 0 where the average head looks into the camera. Pitch is positive where
+    the nose points down, yaw where it points to the picture's left, roll where the head leans to
+    the picture's right.
+    """
     pitch = np.arctan2(rotation[:, 2, 1], rotation[:, 2, 2])
     yaw = np.arcsin(np.clip(-rotation[:, 2, 0], -1, 1))
     roll = np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0])

@@ -50,13 +50,14 @@ class Identity:
 
 
 def five_points(points: np.ndarray) -> np.ndarray:
-    """(5, 2) float64 of mesh points (468, 2), in the order of TEMPLATE."""
+    """(5, 2) float64 of mesh points (468, 2 or 3), in the order of TEMPLATE."""
+    points = points[:, :2]
     eyes = [points[list(eye)].mean(axis=0) for eye in (RIGHT_EYE, LEFT_EYE)]
     return np.stack([*eyes, points[NOSE_TIP], *points[list(MOUTH_CORNERS)]]).astype(np.float64)
 
 
 def align(rgb: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """The face of mesh points (468, 2) in a picture (H, W, 3), as (112, 112, 3) uint8 RGB.
+    """The face of mesh points (468, 2 or 3) in a picture (H, W, 3), as (112, 112, 3) uint8 RGB.
 
     Least-squares similarity from the five points to the template (Umeyama, 1991).
     """

@@ -83,7 +83,7 @@ def several_faces(recording: Recording) -> Figure:
 
 def cut_off(recording: Recording) -> Figure:
     """Frames whose mesh reaches out of the picture."""
-    points = recording.points[recording.seen]
+    points = recording.points[recording.seen, :, :2]
     size = (recording.width, recording.height)
     outside = (points < 0).any(axis=(1, 2)) | (points > size).any(axis=(1, 2))
     share = float(outside.mean())

@@ -44,7 +44,7 @@ class Recording:
     Attributes:
         name: of the person or file
         source: the file that was recorded
-        points: (N, 468, 2) float32 pixels, NaN where no face is known
+        points: (N, 468, 3) float32 pixels with depth, NaN where no face is known
         seen: (N,) bool; a face was found, not filled in between others
         boxes: (N, 4) float32 of the crops, NaN where there is no face at all
         several_faces: share of frames with further faces of similar size

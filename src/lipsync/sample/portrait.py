@@ -54,7 +54,7 @@ def load_portrait(models: Path) -> Portrait:
     mesh = FaceMesh(models)
     points, _ = mesh.points(picture, Region.of_detection(found[0]))
     points, _ = mesh.points(picture, Region.of_points(points))
-    return Portrait(_finish(picture), points.astype(np.float64) / DETAIL)
+    return Portrait(_finish(picture), points[:, :2].astype(np.float64) / DETAIL)
 
 
 def _finish(picture: NDArray[np.uint8]) -> NDArray[np.float32]:

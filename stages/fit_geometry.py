@@ -1,0 +1,84 @@
+"""Take a person's head pose and expression apart: a shape model, and a track of all frames."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from lipsync.errors import LipsyncError
+from lipsync.faces.storage import read_landmarks
+from lipsync.files import atomic_path
+from lipsync.geometry.fit import fit_shape_model, fit_track
+from lipsync.geometry.model import ShapeModel, Track
+from lipsync.geometry.params import GeometryParams
+from lipsync.geometry.storage import write_geometry
+from lipsync.media.params import FramesParams
+from lipsync.params import PersonParams
+from lipsync.stage import stage
+from lipsync.training.params import SplitParams
+from lipsync.training.split import limit_training, split_frames
+
+MIN_FRAMES = 60  # of the training part, whose face was seen; fewer show too few expressions
+# Degrees. Beyond it the mesh has to invent the eye, the temple and half of the mouth that the head
+# hides. The profile calls 40 degrees in 5 % of the frames red (`profile.yaw`); this is half of all.
+MOST_YAW = 45.0
+DIGITS = 4
+
+
+@stage
+def fit_geometry(params: PersonParams) -> None:
+    folder, chosen, frames = (
+        Path("data") / params.person,
+        params[GeometryParams],
+        params[FramesParams],
+    )
+    points, valid, seen = read_landmarks(folder / "landmarks.npz")
+    split = split_frames(len(points), frames.fps, params[SplitParams])
+    used = valid & seen & limit_training(valid, split, frames.max_count)
+    fitted = np.flatnonzero(used[: split.training_end])
+    if len(fitted) < MIN_FRAMES:
+        raise LipsyncError(
+            f"{params.video}: a face in only {len(fitted)} frames that may be trained on, of "
+            f"{split.training_end} in the training part; at least {MIN_FRAMES} are needed: use a "
+            "longer video that shows the face from the front"
+        )
+    model = fit_shape_model(points, fitted, chosen.n_components)
+    track = fit_track(points, valid, model, frames.fps, chosen.pose_smoothing)
+    yaw = float(np.median(np.abs(track.angles[fitted, 1])))
+    if yaw > MOST_YAW:
+        raise LipsyncError(
+            f"{params.video}: half of the time the head is turned aside by more than {yaw:.0f} "
+            f"degrees, which hides half of the mouth; the most is {MOST_YAW:.0f}: use a video "
+            "that shows the face from the front"
+        )
+    write_geometry(folder / "geometry.npz", model, track)
+    metrics = measure(model, track)
+    with atomic_path(Path("metrics") / params.person / "geometry.json") as path:
+        path.write_text(json.dumps(metrics, indent=2) + "\n")
+    print(
+        f"the head turns by {metrics['yaw_spread']:.1f} and nods by {metrics['pitch_spread']:.1f} "
+        f"degrees (standard deviations); the mouth is open by {metrics['opening']:.3f} +- "
+        f"{metrics['opening_spread']:.3f} eye distances, r {metrics['opening_pitch_r']:.2f} with "
+        "the nod"
+    )
+
+
+def measure(model: ShapeModel, track: Track) -> dict[str, float]:
+    """Means and standard deviations over the valid frames: degrees, and eye distances."""
+    pitch, yaw, roll = track.angles[track.valid].T
+    opening = model.opening(track.expression[track.valid])
+    together = np.ptp(opening) > 0 and np.ptp(pitch) > 0
+    figures = {
+        "pitch_spread": pitch.std(),
+        "yaw_spread": yaw.std(),
+        "roll_spread": roll.std(),
+        "opening": opening.mean(),
+        "opening_spread": opening.std(),
+        "opening_pitch_r": np.corrcoef(opening, pitch)[0, 1] if together else 0.0,
+        "valid": track.valid.mean(),
+    }
+    return {name: round(float(value), DIGITS) for name, value in figures.items()}
+
+
+if __name__ == "__main__":
+    fit_geometry()
