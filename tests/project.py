@@ -18,6 +18,7 @@ STAGES = [
     "extract_frames",
     "detect_landmarks",
     "crop_faces",
+    "fit_geometry",
     "align_audio",
     "profile",
     "extract_audio_features",
