@@ -22,7 +22,7 @@ install: .venv/.installed  ## make .venv with the pinned dependencies
 	$(BIN)/uv pip install --quiet --python .venv --no-deps -e .
 	@touch $@
 
-demo: install  ## run the whole pipeline on the sample: data/sample/render.mp4
+demo: install  ## run the whole pipeline on the speaker: data/speaker/render.mp4
 	@dvc repro
 	@lipsync summary
 

@@ -68,6 +68,11 @@ def change_params(folder: Path, change: Callable[[dict], object]) -> None:
     yaml.dump(values, folder / "params.yaml")
 
 
+def only_the_sample(values: dict) -> None:
+    """The sample, whose phonemes are known, in place of the project's people."""
+    values["people"] = {"sample": {"video": "data/videos/sample.mp4"}}
+
+
 def shrink(values: dict) -> None:
     """The project's own params, small."""
     values["epochs"] = 1
@@ -92,11 +97,13 @@ def restored(output: str) -> list[str]:
 
 def make_project(root: Path, folder: Path) -> None:
     """A copy of the project with a short video and tiny params, run once and committed."""
-    skipped = ("tests/", "docs/", "metrics/", "visemes/", "data/videos/sample.mp4")
+    videos = ("data/videos/sample.mp4", "data/videos/speaker.mp4")
+    skipped = ("tests/", "docs/", "metrics/", "visemes/", *videos)
     copy_tracked(root, folder, without=skipped)
     shorten(root / "data/videos/sample.mp4", folder / "data/videos/sample.mp4")
     speech = read_audio(root / "data/speech/sample.wav", 16000)
     write_wav(folder / "data/speech/sample.wav", speech[: 2 * 16000 + 123], 16000)
+    change_params(folder, only_the_sample)
     change_params(folder, shrink)
     must(folder, "git", "init", "-q", "-b", "main")
     commit(folder, "start")

@@ -66,11 +66,11 @@ def test_presets_follow_each_other_and_keep_every_comment(params):
     before = params.read_text()
     result = lipsync("preset", "production", cwd=params.parent)
     assert "crop.size: 160 -> 320" in result.stdout
-    assert load_params(params).for_person("sample")[CropParams].size == 320
+    assert load_params(params).for_person("speaker")[CropParams].size == 320
     comments = [line.partition("#")[2] for line in before.splitlines()]
     assert [line.partition("#")[2] for line in params.read_text().splitlines()] == comments
     assert lipsync("preset", "max", cwd=params.parent).returncode == 0
-    assert load_params(params).for_person("sample")[CropParams].size == 512
+    assert load_params(params).for_person("speaker")[CropParams].size == 512
     assert lipsync("preset", "quick", cwd=params.parent).returncode == 0
     assert YAML().load(params.read_text()) == YAML().load(before)
 
@@ -79,7 +79,7 @@ def test_a_preset_switches_all_losses_on(params):
     text = params.read_text()
     params.write_text(text.replace("sync: 0.002", "sync: 0").replace("mouth: 2.0", "mouth: 0"))
     lipsync("preset", "production", cwd=params.parent)
-    losses = load_params(params).for_person("sample")[GeneratorParams].losses
+    losses = load_params(params).for_person("speaker")[GeneratorParams].losses
     assert all(weight > 0 for weight in losses.model_dump().values())
 
 

@@ -42,7 +42,7 @@ def refused(path) -> str:
 def test_the_projects_own_file_is_whole(root):
     """Every default of a section is written out in params.yaml, so that people can see it."""
     values = yaml.safe_load((root / "params.yaml").read_text())
-    params = load_params(root / "params.yaml").for_person("sample")
+    params = load_params(root / "params.yaml").for_person("speaker")
     for key, written in values.items():
         if key != "people":
             assert params.dump(key) == written, key
@@ -88,7 +88,7 @@ def test_an_ill_typed_value_is_explained(write, key, value, words):
 def test_numbers_that_yaml_reads_as_text_are_numbers(write):
     """`dvc exp run -S generator.learning_rate=1e-5` writes 1e-05, text to a YAML 1.1 reader."""
     path = write(generator__learning_rate="1e-05", epochs="200")
-    params = load_params(path).for_person("sample")
+    params = load_params(path).for_person("speaker")
     assert params[GeneratorParams].learning_rate == 1e-5
     assert params[Epochs].root == 200
 
@@ -127,7 +127,7 @@ def test_people_are_checked(write, people, words):
 
 
 def test_a_person_that_is_not_there_is_named_with_those_that_are(root):
-    with pytest.raises(LipsyncError, match=r"people\.bob: no such person; there are: sample"):
+    with pytest.raises(LipsyncError, match=r"people\.bob: no such person; there are: speaker"):
         load_params(root / "params.yaml").for_person("bob")
 
 

@@ -155,7 +155,7 @@ def preset(
 ) -> None:
     """Write recommended values into params.yaml; comments and everything else stay.
 
-    quick: 160 px, 18 epochs, what the sample uses. production: 320 px, 100 epochs, for minutes of
+    quick: 160 px, 18 epochs, what the project ships. production: 320 px, 100 epochs, for minutes of
     video on a GPU. max: 512 px, 200 epochs, for close-ups. docs/training.md has expected times.
     """
     with errors_for_people("lipsync preset"):

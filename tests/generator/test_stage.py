@@ -72,7 +72,7 @@ def test_the_weights_that_are_read_are_told_to_the_session(
     values = yaml.safe_load((root / "params.yaml").read_text())
     values["generator"]["perceptual"] = perceptual
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
-    params = load_params(tmp_path / "params.yaml").for_person("sample")
+    params = load_params(tmp_path / "params.yaml").for_person("speaker")
     told = []
 
     def refuse(name: str, of: object, also_read: dict[str, Path]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lipsync.media.video import VideoWriter
-from tests.project import commit, must
+from tests.project import change_params, commit, must, only_the_sample
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +36,7 @@ def project(tmp_path: Path, root: Path, film: Callable[..., Path]) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(root / name, folder / name)
     (folder / ".dvc/.gitignore").write_text("/config.local\n/tmp\n/cache\n")
+    change_params(folder, only_the_sample)
     film(folder / "data/videos/sample.mp4", 1)
     must(folder, "git", "init", "-q", "-b", "main")
     commit(folder, "start")

@@ -66,7 +66,7 @@ def test_the_default_generator_looks_less_than_200_ms_ahead(avatar: Avatar, root
     from lipsync.generator.params import GeneratorParams
     from lipsync.params import load_params
 
-    future = load_params(root / "params.yaml").for_person("sample")[GeneratorParams].future
+    future = load_params(root / "params.yaml").for_person("speaker")[GeneratorParams].future
     assert (future + 0.5) / 25 + 0.0125 - 0.005 <= 0.2
     info = avatar.info.model_copy(update={"future": future})
     with LiveAvatar(replace(avatar, info=info)) as live:

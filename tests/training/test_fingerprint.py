@@ -22,14 +22,14 @@ def identity(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
         copy(root / name, tmp_path / name)
     must(tmp_path, "dvc", "init", "--no-scm", "-q")
     for dep in yaml.safe_load((tmp_path / "dvc.yaml").read_text())["stages"][STAGE]["do"]["deps"]:
-        path = tmp_path / dep.replace("${key}", "sample")
+        path = tmp_path / dep.replace("${key}", "speaker")
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(dep)
     monkeypatch.chdir(tmp_path)
 
     def made(**also_read: Path) -> str:
-        return fingerprint(STAGE, load_params("params.yaml").for_person("sample"), also_read)
+        return fingerprint(STAGE, load_params("params.yaml").for_person("speaker"), also_read)
 
     return made
 
@@ -37,7 +37,7 @@ def identity(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
 def test_data_and_code_count(identity):
     before = identity()
     assert identity() == before
-    Path("data/sample/speech.npz").write_text("other words")
+    Path("data/speaker/speech.npz").write_text("other words")
     heard = identity()
     assert heard != before
     with Path("src/lipsync/generator/losses.py").open("a") as file:
