@@ -27,7 +27,7 @@ LOWER_LIP_INNER_EDGE = (95, 88, 178, 87, 14, 317, 402, 318, 324)
 OPENED = 0.02  # eye distances by which the lower lip's inner edge is lowered to triangulate
 
 # Where the new face is pasted: an oval around the mouth, in units of the eye distance.
-BLEND_ABOVE, BLEND_BELOW = 0.62, 0.95  # reach from the middle of the lips, where the weight is 0
+BLEND_ABOVE, BLEND_BELOW = 0.58, 0.95  # reach from the middle of the lips, where the weight is 0
 BLEND_ASIDE = 0.80
 BLEND_FADE = 0.35  # share of the reach over which the weight falls from 1 to 0
 

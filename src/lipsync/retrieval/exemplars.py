@@ -1,0 +1,137 @@
+"""The frames that a face is made of: which ones, and their file.
+
+Exemplars are chosen by farthest-point sampling (Gonzalez, 1985): first the frame in the middle, then
+again and again the one that is least like those that are chosen, in expression, head pose and
+light. They are kept as JPEG at the video's own resolution.
+"""
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from lipsync.errors import LipsyncError
+from lipsync.files import atomic_path
+from lipsync.geometry.model import ShapeModel
+from lipsync.retrieval.target import Target
+
+FORMAT = 1
+QUALITIES = (96, 92, 86, 78, 68)  # of JPEG, the first at which all exemplars fit into the limit
+# What a difference of 1 counts, of the mouth and of the rest of the face: expression coefficients
+# (the first has a spread of 1), opening in eye distances, degrees of the head, 8-bit levels.
+MOUTH_KEY = {"expression": 2.0, "opening": 50.0, "angles": 0.06, "light": 0.01}
+FACE_KEY = {"expression": 0.7, "opening": 0.0, "angles": 0.15, "light": 0.03}
+
+
+@dataclass(frozen=True)
+class Exemplars:
+    """M exemplars.
+
+    Attributes:
+        pictures: M crops (s, s, 3) uint8 RGB, each at the video's own resolution
+        frames: (M,) int64 their numbers in the video
+        vertices: (M, V, 3) float32 in shares of the crop's side
+        expression: (M, E), angles: (M, 3) degrees, light: (M, 3), float32, as of ``Target``
+    """
+
+    pictures: Sequence[np.ndarray]
+    frames: np.ndarray
+    vertices: np.ndarray
+    expression: np.ndarray
+    angles: np.ndarray
+    light: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+
+def key(
+    weights: dict[str, float],
+    model: ShapeModel,
+    expression: np.ndarray,
+    angles: np.ndarray,
+    light: np.ndarray,
+) -> np.ndarray:
+    """(N, K) float32 whose squared distances say how unlike frames are; of (N, E), (N, 3), (N, 3)."""
+    parts = (
+        weights["expression"] * expression,
+        weights["opening"] * model.opening(expression)[:, None],
+        weights["angles"] * angles,
+        weights["light"] * light,
+    )
+    return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def choose_exemplars(keys: np.ndarray, count: int) -> np.ndarray:
+    """At most ``count`` rows of keys (N, K) that cover all of them; ascending (M,) int64."""
+    if len(keys) <= count:
+        return np.arange(len(keys))
+    first = int(np.square(keys - keys.mean(0)).sum(1).argmin())
+    chosen = [first]
+    distance = np.square(keys - keys[first]).sum(1)
+    while len(chosen) < count:
+        farthest = int(distance.argmax())
+        chosen.append(farthest)
+        np.minimum(distance, np.square(keys - keys[farthest]).sum(1), out=distance)
+    return np.sort(np.array(chosen))
+
+
+def pack_pictures(pictures: Sequence[np.ndarray], most: int) -> list[np.ndarray]:
+    """JPEG bytes (n,) uint8 of each picture, together at most ``most`` bytes if that can be."""
+    packed: list[np.ndarray] = []
+    for quality in QUALITIES:
+        options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+        packed = [
+            cv2.imencode(".jpg", cv2.cvtColor(each, cv2.COLOR_RGB2BGR), options)[1].reshape(-1)
+            for each in pictures
+        ]
+        if sum(map(len, packed)) <= most:
+            break
+    return packed
+
+
+def write_exemplars(path: Path, packed: Sequence[np.ndarray], targets: Sequence[Target], frames: np.ndarray) -> None:
+    """Write exemplars.npz, the same bytes for the same content.
+
+    Args:
+        packed: M pictures as of ``pack_pictures``
+        targets: M faces as they were filmed
+        frames: (M,) numbers of their frames
+    """
+    with atomic_path(path) as temporary:
+        np.savez(
+            temporary,
+            format=FORMAT,
+            frames=frames.astype(np.int64),
+            jpeg=np.concatenate(packed),
+            lengths=np.array([len(each) for each in packed], np.int64),
+            vertices=np.stack([each.vertices for each in targets]).astype(np.float32),
+            expression=np.stack([each.expression for each in targets]).astype(np.float32),
+            angles=np.stack([each.angles for each in targets]).astype(np.float32),
+            light=np.stack([each.light for each in targets]).astype(np.float32),
+        )
+
+
+def read_exemplars(path: Path) -> Exemplars:
+    """Read exemplars.npz.
+
+    Raises LipsyncError if the file is missing, damaged or of another version.
+    """
+    try:
+        with np.load(path) as archive:
+            if int(archive["format"]) != FORMAT:
+                raise LipsyncError(f"{path}: of another version; run `dvc repro`")
+            ends = np.cumsum(archive["lengths"])
+            pictures = [
+                cv2.cvtColor(cv2.imdecode(part, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+                for part in np.split(archive["jpeg"], ends[:-1])
+            ]
+            names = ("frames", "vertices", "expression", "angles", "light")
+            return Exemplars(pictures, *(archive[name] for name in names))
+    except FileNotFoundError:
+        raise LipsyncError(f"{path}: no such file; run `dvc repro` or `dvc pull`") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, cv2.error) as error:
+        raise LipsyncError(f"{path}: damaged: {error}; run `dvc repro`") from error
