@@ -14,7 +14,7 @@ from lipsync.syncnet.task import SyncNetTask, held_out_scan
 from lipsync.syncnet.trust import measure_trust
 from lipsync.syncnet.weights import load_fitting_syncnet, save_syncnet
 from lipsync.training.launch import several_processes
-from lipsync.training.session import open_session
+from lipsync.training.session import load_faces_and_speech, open_session
 
 
 @stage
@@ -23,7 +23,7 @@ def train_syncnet(params: PersonParams) -> None:
     """Read faces and speech; write weights, full state, history and the held-out offset curve."""
     chosen, models = params[SyncNetParams], Path("models") / params.person
     inherited = read_inherited(models)
-    session = open_session("train_syncnet", params)
+    session = open_session("train_syncnet", params, load_faces_and_speech(params.person))
     data = session.data
     inherited.refuse_other_kind(Path("data") / params.person, data.kind)
     if inherited.syncnet is None:

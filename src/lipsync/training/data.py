@@ -1,9 +1,10 @@
-"""Faces and speech of one person, resident in memory."""
+"""Speech of one person, and faces, resident in memory."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Self
 from zipfile import BadZipFile
 
 import numpy as np
@@ -15,15 +16,13 @@ FACES = ("crops", "valid", "seen", "lips")  # what a training reads of faces.npz
 SPEECH = ("rows", "silence", "per_decibel", "instants", "fps", "weights_sha256")  # of speech.npz
 
 
-@dataclass(frozen=True)
-class PersonData:
-    """All frames of a person; frame i of each tensor is the same instant.
+@dataclass(frozen=True, kw_only=True)
+class AudioData:
+    """The audio features of a video of N frames, and which frames may be used.
 
     Attributes:
-        crops: (N, 3, S, S) uint8 RGB, channels_last in memory
         valid: (N,) bool, false where no face was found
         seen: (N,) bool, false too where a short gap was filled
-        lips: (N, 40, 2) float32 points of the lips in crop pixels, NaN where not valid
         speech: (past + N + future, D) float32, rows with silence before and after
         past, future: rows of silence at either end
         per_decibel: what 1 dB adds to a speech feature; 0 where features know no level
@@ -32,10 +31,8 @@ class PersonData:
         weights_sha256: of the speech encoder's weights; empty where it has none
     """
 
-    crops: torch.Tensor
     valid: np.ndarray
     seen: np.ndarray
-    lips: torch.Tensor
     speech: torch.Tensor
     past: int
     future: int
@@ -48,7 +45,6 @@ class PersonData:
     def kind(self) -> dict[str, str | int | float]:
         """What has to be equal for all people of a base, and for those who adapt it."""
         return {
-            "crop.size": self.size,
             "frames.fps": self.fps,
             "the number of speech features": self.speech_dimension,
             "the speech encoder's SHA-256": self.weights_sha256,
@@ -57,28 +53,21 @@ class PersonData:
     @property
     def frames(self) -> int:
         """N"""
-        return len(self.crops)
-
-    @property
-    def size(self) -> int:
-        """S, pixels"""
-        return self.crops.shape[-1]
+        return len(self.valid)
 
     @property
     def speech_dimension(self) -> int:
         """D"""
         return self.speech.shape[-1]
 
-    @cached_property
-    def mouth(self) -> torch.Tensor:
-        """(N, 4) float32 x0, y0, x1, y1 around the lips in crop pixels"""
-        return torch.cat([self.lips.amin(1), self.lips.amax(1)], dim=1)
-
-    @cached_property
-    def lip_shapes(self) -> torch.Tensor:
-        """(N, 80) float32: the lips' points around their own middle, of the crop's side."""
-        middle = self.lips.mean(1, keepdim=True)  # (N, 1, 2)
-        return ((self.lips - middle) / self.size).flatten(1)
+    def to(self, device: torch.device) -> Self:
+        """The same data with every tensor on ``device``."""
+        tensors: dict[str, Any] = {
+            field.name: value.to(device)
+            for field in fields(self)
+            if isinstance(value := getattr(self, field.name), torch.Tensor)
+        }
+        return replace(self, **tensors)
 
     def rows(self, frames: np.ndarray) -> torch.Tensor:
         """Speech rows of frames, (T, D)."""
@@ -114,6 +103,69 @@ class PersonData:
         return fine[index.clamp(0, len(fine) - 1)].flatten(1).unflatten(1, (length, -1))
 
 
+@dataclass(frozen=True, kw_only=True)
+class PersonData(AudioData):
+    """All frames of a person; frame i of each tensor is the same instant.
+
+    Attributes:
+        crops: (N, 3, S, S) uint8 RGB, channels_last in memory
+        lips: (N, 40, 2) float32 points of the lips in crop pixels, NaN where not valid
+    """
+
+    crops: torch.Tensor
+    lips: torch.Tensor
+
+    @property
+    def kind(self) -> dict[str, str | int | float]:
+        """As of ``AudioData``, and the size of the crops."""
+        return {"crop.size": self.size} | super().kind
+
+    @property
+    def size(self) -> int:
+        """S, pixels"""
+        return self.crops.shape[-1]
+
+    @cached_property
+    def mouth(self) -> torch.Tensor:
+        """(N, 4) float32 x0, y0, x1, y1 around the lips in crop pixels"""
+        return torch.cat([self.lips.amin(1), self.lips.amax(1)], dim=1)
+
+    @cached_property
+    def lip_shapes(self) -> torch.Tensor:
+        """(N, 80) float32: the lips' points around their own middle, of the crop's side."""
+        middle = self.lips.mean(1, keepdim=True)  # (N, 1, 2)
+        return ((self.lips - middle) / self.size).flatten(1)
+
+
+def read_arrays(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Arrays of an .npz file by their names; LipsyncError if it is missing or damaged."""
+    try:
+        with np.load(path) as archive:
+            return {name: archive[name] for name in names}
+    except FileNotFoundError:
+        raise LipsyncError(f"{path}: no such file; run `dvc repro`") from None
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise LipsyncError(f"{path}: damaged: {error}; run `dvc repro`") from error
+
+
+def audio_fields(
+    stored: Mapping[str, np.ndarray], device: torch.device, *, past: int = 64, future: int = 64
+) -> dict[str, Any]:
+    """What ``AudioData`` holds of speech.npz: keyword arguments, all but ``valid`` and ``seen``."""
+    rows, silence = stored["rows"], stored["silence"]
+    before = np.broadcast_to(silence, (past, len(silence)))
+    after = np.broadcast_to(silence, (future, len(silence)))
+    return {
+        "speech": torch.from_numpy(np.concatenate([before, rows, after])).to(device),
+        "past": past,
+        "future": future,
+        "per_decibel": float(stored["per_decibel"]),
+        "instants": int(stored["instants"]),
+        "fps": float(stored["fps"]),
+        "weights_sha256": str(stored["weights_sha256"]),
+    }
+
+
 def load_person_data(
     faces: Path, speech: Path, device: torch.device, *, past: int = 64, future: int = 64
 ) -> PersonData:
@@ -122,15 +174,7 @@ def load_person_data(
     Raises:
         LipsyncError: a file is missing or damaged, or the two differ in length.
     """
-    try:
-        with np.load(faces) as archive:
-            stored = {name: archive[name] for name in FACES}
-        with np.load(speech) as archive:
-            stored |= {name: archive[name] for name in SPEECH}
-    except FileNotFoundError as error:
-        raise LipsyncError(f"{error.filename}: no such file; run `dvc repro`") from None
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise LipsyncError(f"{faces} or {speech}: damaged: {error}; run `dvc repro`") from error
+    stored = read_arrays(faces, FACES) | read_arrays(speech, SPEECH)
     crops, rows = stored["crops"], stored["rows"]
     if not len(crops) == len(stored["valid"]) == len(stored["lips"]) == len(rows):
         raise LipsyncError(
@@ -143,9 +187,6 @@ def make_person_data(
     stored: Mapping[str, np.ndarray], device: torch.device, *, past: int = 64, future: int = 64
 ) -> PersonData:
     """Arrays of faces.npz and speech.npz, by their names, as tensors on ``device``."""
-    rows, silence = stored["rows"], stored["silence"]
-    before = np.broadcast_to(silence, (past, len(silence)))
-    after = np.broadcast_to(silence, (future, len(silence)))
     # (N, S, S, 3) -> (N, 3, S, S), a view
     pictures = torch.from_numpy(stored["crops"]).permute(0, 3, 1, 2)
     return PersonData(
@@ -153,13 +194,7 @@ def make_person_data(
         valid=stored["valid"],
         seen=stored["seen"],
         lips=torch.from_numpy(stored["lips"]).to(device),
-        speech=torch.from_numpy(np.concatenate([before, rows, after])).to(device),
-        past=past,
-        future=future,
-        per_decibel=float(stored["per_decibel"]),
-        instants=int(stored["instants"]),
-        fps=float(stored["fps"]),
-        weights_sha256=str(stored["weights_sha256"]),
+        **audio_fields(stored, device, past=past, future=future),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import nn
@@ -12,7 +12,7 @@ from lipsync.media.params import FramesParams
 from lipsync.params import PersonParams
 from lipsync.training import distributed
 from lipsync.training.checkpoints import scratch_folder
-from lipsync.training.data import PersonData, load_person_data
+from lipsync.training.data import AudioData, PersonData, load_person_data
 from lipsync.training.device import Compute, choose_compute, make_deterministic
 from lipsync.training.fingerprint import fingerprint
 from lipsync.training.history import write_history
@@ -22,15 +22,17 @@ from lipsync.training.run import run_training
 from lipsync.training.split import Split, limit_training, split_frames
 from lipsync.training.state import TrainingState
 
+D = TypeVar("D", bound=AudioData)
+
 
 @dataclass(frozen=True)
-class Session:
+class Session(Generic[D]):
     """One stage's training of one person."""
 
     stage: str
     params: PersonParams
     compute: Compute
-    data: PersonData
+    data: D
     split: Split
     seed: int
     fingerprint: str  # of what the training is a function of
@@ -117,20 +119,26 @@ class Session:
 
 
 def open_session(
-    stage: str, params: PersonParams, also_read: Mapping[str, Path] | None = None
-) -> Session:
-    """Choose the device, seed everything, load faces and speech and split them.
+    stage: str, params: PersonParams, data: D, also_read: Mapping[str, Path] | None = None
+) -> Session[D]:
+    """Choose the device, seed everything, move the data there and split them.
 
-    also_read: files beyond dvc.yaml's that the training is a function of, as of ``fingerprint``
+    Args:
+        data: of the person, all frames
+        also_read: files beyond dvc.yaml's that the training is a function of, as of ``fingerprint``
     """
     compute = choose_compute(params[ComputeParams])
     make_deterministic(compute.device)
     seed = params[Seed].root
     torch.manual_seed(seed)
-    folder = Path("data") / params.person
-    data = load_person_data(folder / "faces.npz", folder / "speech.npz", compute.device)
     split = split_frames(data.frames, data.fps, params[SplitParams])
     used = limit_training(data.valid, split, params[FramesParams].max_count)
-    data = replace(data, valid=data.valid & used, seen=data.seen & used)
+    data = replace(data.to(compute.device), valid=data.valid & used, seen=data.seen & used)
     identity = fingerprint(stage, params, also_read)
     return Session(stage, params, compute, data, split, seed, identity)
+
+
+def load_faces_and_speech(person: str) -> PersonData:
+    """What ``crop_faces`` and ``extract_audio_features`` wrote of a person, on the CPU."""
+    folder = Path("data") / person
+    return load_person_data(folder / "faces.npz", folder / "speech.npz", torch.device("cpu"))
