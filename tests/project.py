@@ -24,6 +24,7 @@ STAGES = [
     "extract_audio_features",
     "inherit",
     "train_syncnet",
+    "train_motion",
     "train_generator",
     "evaluate",
     "export",
@@ -79,6 +80,7 @@ def shrink(values: dict) -> None:
     values["split"].update(validation=0.3, gap=1.0)
     values["crop"].update(size=64)
     values["syncnet"].update(epochs=1, channels=8, embedding=16)
+    values["motion"].update(epochs=1, members=4, channels=8)
     values["generator"].update(channels=[8, 16], code_channels=16, batch_size=10)
     values["generator"]["lips"].update(epochs=5, members=2, channels=8)
     values["evaluate"].update(shifts=3, shifted_frames=10)

@@ -88,7 +88,7 @@ def test_params_are_what_the_stage_asks_for(root, name):
             if subscript and ast.unparse(node.value).endswith("params"):
                 asked.add(node.slice.id)
     keys = set()
-    for module in ("base", "faces", "geometry", "media", "speech", "syncnet", "generator",
+    for module in ("base", "faces", "geometry", "media", "motion", "speech", "syncnet", "generator",
                    "training", "evaluation", "export", "profiling", "rendering"):  # fmt: skip
         package = importlib.import_module(f"lipsync.{module}.params")
         keys |= {getattr(package, cls).key for cls in asked if hasattr(package, cls)}

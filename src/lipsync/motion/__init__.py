@@ -1,0 +1,1 @@
+"""Motion: from audio features to the expression of one person."""

@@ -1,0 +1,36 @@
+"""Section `motion` of params.yaml."""
+
+from typing import Any
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from lipsync.training.params import OptimizerParams
+
+
+class MotionParams(OptimizerParams, key="motion"):
+    """Architecture, augmentation, calibration and optimiser of the motion network."""
+
+    epochs: PositiveInt = 12
+    batch_size: PositiveInt = 16  # clips
+    learning_rate: PositiveFloat = 2e-3
+    weight_decay: float = Field(0.05, ge=0)
+    warmup_steps: int = Field(50, ge=0)
+    ema_decay: float = Field(0.99, ge=0, lt=1)
+    past: int = Field(10, ge=2, le=10)  # speech rows before the frame
+    look_ahead: int = Field(4, ge=0, le=10)  # and after it, frames
+    clip: int = Field(25, ge=2, le=100)  # consecutive frames in a sample
+    members: int = Field(8, ge=4, le=32, multiple_of=4)  # networks whose mean is taken
+    channels: PositiveInt = 32  # of each
+    dropout: float = Field(0.2, ge=0, lt=1)
+    components: int = Field(40, ge=1)  # of a speech row, that ridge regression looks at
+    opening: float = Field(1.0, ge=0)  # weight of the opening of the mouth, beside the expression
+    closed: float = Field(1.0, ge=0)  # extra weight of frames whose lips are closed
+    largest_gain: float = Field(2.5, ge=1)  # of the amplitude, by which predictions are enlarged
+    gain: float = Field(6.0, ge=0)  # augmentation: dB of speech level at most, either way
+    noise: float = Field(0.15, ge=0, le=1)  # augmentation: of a feature's spread
+    mask: float = Field(0.1, ge=0, lt=1)  # augmentation: share of the features that is left out
+
+    def architecture(self) -> dict[str, Any]:
+        """Keyword arguments of ``MotionNet``."""
+        names = {"past", "members", "channels", "dropout", "components"}
+        return self.model_dump(include=names) | {"future": self.look_ahead}

@@ -1,0 +1,61 @@
+"""Train the network that predicts a person's expression from speech."""
+
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from lipsync.motion.calibration import calibrate
+from lipsync.motion.data import load_motion_data, predict
+from lipsync.motion.figures import held_out_figures
+from lipsync.motion.model import MotionNet
+from lipsync.motion.params import MotionParams
+from lipsync.motion.targets import CLOSED
+from lipsync.motion.task import MotionTask
+from lipsync.motion.weights import save_motion
+from lipsync.params import PersonParams
+from lipsync.stage import stage
+from lipsync.training.distributed import refuse_several
+from lipsync.training.session import open_session
+
+
+@stage
+def train_motion(params: PersonParams) -> None:
+    """Read geometry and speech; write weights, full state and history."""
+    refuse_several("train_motion")
+    chosen, folder = params[MotionParams], Path("data") / params.person
+    data = load_motion_data(folder / "geometry.npz", folder / "speech.npz")
+    session = open_session("train_motion", params, data)
+    data = session.data
+    model = MotionNet(
+        data.speech_dimension,
+        data.instants,
+        data.shape.n_components,
+        **chosen.architecture(),
+    ).to(session.compute.device)
+    task = MotionTask(model, data, session.split, chosen, session.seed)
+    state = session.train(model, task, chosen, chosen.epochs)
+    trained = cast(MotionNet, state.ema)
+    calibration = calibrate(trained, data, task.targets, chosen)
+    save_motion(Path("models") / params.person / "motion.safetensors", trained)
+    real = task.targets.expression
+    figures = held_out_figures(
+        data.shape,
+        predict(trained, data, task.held_out),
+        real[task.held_out],
+        closed_below=float(np.quantile(data.shape.opening(real[task.targets.frames]), CLOSED)),
+    ) | {
+        "cross_validated_r": calibration.r,
+        "gain": calibration.gain,
+        "ridge_share": calibration.share,
+    }
+    session.write(state, figures)
+    print(
+        f"motion: held out, r {figures['opening_r']:.2f} of the mouth's opening and "
+        f"{figures['width_r']:.2f} of its width; it opens {figures['opening_spread']:.2f} times as "
+        f"variously as the real one; r {calibration.r:.2f} cross-validated"
+    )
+
+
+if __name__ == "__main__":
+    train_motion()
