@@ -16,9 +16,9 @@ import numpy as np
 from lipsync.errors import LipsyncError
 from lipsync.files import atomic_path
 from lipsync.geometry.model import ShapeModel
-from lipsync.retrieval.target import Target
 
 FORMAT = 1
+MOST_BYTES = 28_000_000  # of all pictures together
 QUALITIES = (96, 92, 86, 78, 68)  # of JPEG, the first at which all exemplars fit into the limit
 # What a difference of 1 counts, of the mouth and of the rest of the face: expression coefficients
 # (the first has a spread of 1), opening in eye distances, degrees of the head, 8-bit levels.
@@ -55,7 +55,10 @@ def key(
     angles: np.ndarray,
     light: np.ndarray,
 ) -> np.ndarray:
-    """(N, K) float32 whose squared distances say how unlike frames are; of (N, E), (N, 3), (N, 3)."""
+    """(N, K) float32 whose squared distances say how unlike frames are.
+
+    Of expression (N, E), angles (N, 3) and light (N, 3).
+    """
     parts = (
         weights["expression"] * expression,
         weights["opening"] * model.opening(expression)[:, None],
@@ -93,25 +96,23 @@ def pack_pictures(pictures: Sequence[np.ndarray], most: int) -> list[np.ndarray]
     return packed
 
 
-def write_exemplars(path: Path, packed: Sequence[np.ndarray], targets: Sequence[Target], frames: np.ndarray) -> None:
+def write_exemplars(path: Path, exemplars: Exemplars, most: int = MOST_BYTES) -> None:
     """Write exemplars.npz, the same bytes for the same content.
 
-    Args:
-        packed: M pictures as of ``pack_pictures``
-        targets: M faces as they were filmed
-        frames: (M,) numbers of their frames
+    most: bytes of all pictures together, if that can be
     """
+    packed = pack_pictures(exemplars.pictures, most)
     with atomic_path(path) as temporary:
         np.savez(
             temporary,
             format=FORMAT,
-            frames=frames.astype(np.int64),
             jpeg=np.concatenate(packed),
             lengths=np.array([len(each) for each in packed], np.int64),
-            vertices=np.stack([each.vertices for each in targets]).astype(np.float32),
-            expression=np.stack([each.expression for each in targets]).astype(np.float32),
-            angles=np.stack([each.angles for each in targets]).astype(np.float32),
-            light=np.stack([each.light for each in targets]).astype(np.float32),
+            frames=exemplars.frames.astype(np.int64),
+            vertices=exemplars.vertices.astype(np.float32),
+            expression=exemplars.expression.astype(np.float32),
+            angles=exemplars.angles.astype(np.float32),
+            light=exemplars.light.astype(np.float32),
         )
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lipsync.faces.landmarks import LIPS
+from lipsync.faces.landmarks import LIPS, LIPS_INNER
 from lipsync.geometry.model import ShapeModel
-from lipsync.geometry.raster import Raster
+from lipsync.geometry.raster import SHIFT, Raster
 from lipsync.geometry.topology import blend_weight
 from lipsync.retrieval.exemplars import Exemplars
 from lipsync.retrieval.selection import Choice, Weighted
@@ -31,6 +31,7 @@ class Layers:
         face, mouth, blend: warped exemplars, at the frame's brightness
         mask: weight of the new face over the frame
         mouth_mask: weight of the mouth over the face
+        inner: 1 between the wanted lips
         maps: for each exemplar in use, by number, (S / 2, S / 2, 2) float32 shares of the crop's
             side: where in the exemplar a pixel of the frame lies
         gains: for each of them, (3,) float32 factor of its channels
@@ -41,6 +42,7 @@ class Layers:
     blend: np.ndarray
     mask: np.ndarray
     mouth_mask: np.ndarray
+    inner: np.ndarray
     maps: dict[int, np.ndarray]
     gains: dict[int, np.ndarray]
 
@@ -80,6 +82,7 @@ class LayerMaker:
             blend=_mixed(warped, choice.blend),
             mask=self._mask(raster, target),
             mouth_mask=self._soft(raster.interpolate(self._lips)),
+            inner=between_lips(target.vertices, self.size),
             maps=maps,
             gains=gains,
         )
@@ -89,7 +92,7 @@ class LayerMaker:
         fine = enlarged(where, self.size) * self.size - 0.5
         picture = self._small[number]
         warped = cv2.remap(
-            picture, fine[..., 0], fine[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            picture, fine[..., 0], fine[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
         return warped * gain
 
@@ -112,6 +115,14 @@ class LayerMaker:
         return soft
 
 
+def between_lips(vertices: np.ndarray, size: int) -> np.ndarray:
+    """(size, size) float32: 1 inside of the inner lips of vertices (V, 3), shares of the side."""
+    edge = np.rint((vertices[list(LIPS_INNER), :2] * size - 0.5) * (1 << SHIFT)).astype(np.int32)
+    drawn = np.zeros((size, size), np.uint8)
+    cv2.fillPoly(drawn, [edge], 255, cv2.LINE_AA, SHIFT)
+    return drawn.astype(np.float32) / 255
+
+
 def enlarged(where: np.ndarray, size: int) -> np.ndarray:
     """A map (s, s, 2) with ``size`` pixels a side."""
     return cv2.resize(where, (size, size), interpolation=cv2.INTER_LINEAR)
@@ -127,4 +138,3 @@ def _mixed(warped: dict[int, np.ndarray], chosen: Weighted) -> np.ndarray:
     """Weighted sum as (S, S, 3) uint8."""
     total = sum(weight * warped[number] for number, weight in chosen)
     return np.clip(np.rint(total), 0, 255).astype(np.uint8)
-

@@ -15,7 +15,7 @@ from lipsync.retrieval.target import Target
 
 Weighted = tuple[tuple[int, float], ...]  # (number of an exemplar, weight); weights add up to 1
 
-BLEND = 4  # exemplars in the blend
+BLEND = 6  # exemplars in the blend
 MOUTH_STAY, FACE_STAY = 0.5, 2.0  # squared distance by which another one must be nearer
 STAY_SHARE = 0.5  # and this share of the nearest one's distance
 MOUTH_FADE, FACE_FADE = 2, 4  # frames of a fade

@@ -1,0 +1,89 @@
+"""All faces of a video as they were filmed: what exemplars are chosen from, and faces pasted over."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lipsync.errors import LipsyncError
+from lipsync.faces.crop import smooth
+from lipsync.geometry.model import ShapeModel, Track
+from lipsync.retrieval.exemplars import FACE_KEY, MOUTH_KEY, Exemplars, choose_exemplars, key
+from lipsync.retrieval.target import Target, make_target, measure_light, vertices_in_crop
+
+LIGHT_SMOOTHING = 0.2  # seconds: sigma of the Gaussian over the light's time
+
+
+class Material:
+    """The filmed faces of a person.
+
+    Args:
+        crops: (N, S, S, 3) uint8 RGB
+        boxes: (N, 4) of the crops, pixels of the video
+        fps: frames a second
+        light: (N, 3) where it is known already
+
+    Attributes:
+        light: (N, 3) float32 mean RGB of the still skin, smoothed over time; NaN where not valid
+    """
+
+    def __init__(
+        self,
+        crops: Sequence[np.ndarray] | np.ndarray,
+        boxes: np.ndarray,
+        model: ShapeModel,
+        track: Track,
+        fps: float,
+        light: np.ndarray | None = None,
+    ) -> None:
+        self.crops, self.boxes, self.model, self.track = crops, boxes, model, track
+        self.light = self._light(fps) if light is None else light
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def _light(self, fps: float) -> np.ndarray:
+        light = np.full((len(self.boxes), 3), np.nan, np.float32)
+        frames = np.flatnonzero(self.track.valid)
+        if len(frames):
+            seen = [measure_light(self.crops[i], self.vertices(i)) for i in frames.tolist()]
+            light[frames] = smooth(frames, np.stack(seen).astype(float), LIGHT_SMOOTHING * fps)
+        return light
+
+    def vertices(self, frame: int) -> np.ndarray:
+        """(V, 3) of the filmed face, in shares of the crop's side."""
+        return vertices_in_crop(self.track.mesh(self.model, frame), self.boxes[frame])
+
+    def target(self, frame: int, expression: np.ndarray | None = None) -> Target:
+        """The face of a frame with another expression (E,), or as it was filmed."""
+        box, light = self.boxes[frame], self.light[frame]
+        return make_target(self.model, self.track, frame, box, light, expression)
+
+    def choose(self, frames: np.ndarray, count: int) -> np.ndarray:
+        """At most ``count`` exemplars among ``frames`` (T,), ascending numbers (M,).
+
+        Raises LipsyncError where there are fewer than two.
+        """
+        if len(frames) < 2:
+            raise LipsyncError(
+                "generator.exemplars: fewer than two frames with a face in the training part; "
+                "record a longer video"
+            )
+        track = self.track
+        seen = (track.expression[frames], track.angles[frames], self.light[frames])
+        keys = [key(weights, self.model, *seen) for weights in (MOUTH_KEY, FACE_KEY)]
+        return frames[choose_exemplars(np.concatenate(keys, axis=1), count)]
+
+    def exemplars(
+        self, frames: np.ndarray, pictures: Sequence[np.ndarray] | None = None
+    ) -> Exemplars:
+        """Exemplars of some frames (M,); pictures (s, s, 3) by default the crops."""
+        if pictures is None:
+            pictures = [self.crops[i] for i in frames.tolist()]
+        return Exemplars(
+            pictures,
+            frames,
+            np.stack([self.vertices(i) for i in frames.tolist()]),
+            self.track.expression[frames],
+            self.track.angles[frames],
+            self.light[frames],
+        )
