@@ -1,8 +1,8 @@
 """The frames that a face is made of: which ones, and their file.
 
-Exemplars are chosen by farthest-point sampling (Gonzalez, 1985): first the frame in the middle, then
-again and again the one that is least like those that are chosen, in expression, head pose and
-light. They are kept as JPEG at the video's own resolution.
+Exemplars are chosen by farthest-point sampling (Gonzalez, 1985): first the frame in the middle,
+then again and again the one that is least like those that are chosen, in expression, head pose
+and light. They are kept as JPEG at the video's own resolution.
 """
 
 import zipfile
@@ -126,13 +126,17 @@ def read_exemplars(path: Path) -> Exemplars:
             if int(archive["format"]) != FORMAT:
                 raise LipsyncError(f"{path}: of another version; run `dvc repro`")
             ends = np.cumsum(archive["lengths"])
-            pictures = [
-                cv2.cvtColor(cv2.imdecode(part, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-                for part in np.split(archive["jpeg"], ends[:-1])
-            ]
+            pictures = [_unpacked(part) for part in np.split(archive["jpeg"], ends[:-1])]
             names = ("frames", "vertices", "expression", "angles", "light")
             return Exemplars(pictures, *(archive[name] for name in names))
     except FileNotFoundError:
         raise LipsyncError(f"{path}: no such file; run `dvc repro` or `dvc pull`") from None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, cv2.error) as error:
         raise LipsyncError(f"{path}: damaged: {error}; run `dvc repro`") from error
+
+
+def _unpacked(jpeg: np.ndarray) -> np.ndarray:
+    picture = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)
+    if picture is None:
+        raise ValueError("a picture cannot be decoded")
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)

@@ -1,4 +1,4 @@
-"""All faces of a video as they were filmed: what exemplars are chosen from, and faces pasted over."""
+"""The faces of a video as they were filmed: exemplars are chosen from them, faces pasted over."""
 
 from collections.abc import Sequence
 
