@@ -16,7 +16,16 @@ from lipsync.training.split import split_frames
 
 FRAMES, BANDS, INSTANTS, EXPRESSION = 500, 6, 2, 4
 PARAMS = MotionParams(
-    epochs=2, batch_size=8, past=5, look_ahead=2, members=4, channels=12, components=8, mask=0
+    epochs=2,
+    batch_size=8,
+    clip=25,
+    past=6,
+    network_past=5,
+    look_ahead=2,
+    members=4,
+    channels=12,
+    components=8,
+    mask=0,
 )
 
 

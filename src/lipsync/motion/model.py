@@ -20,7 +20,24 @@ from torch.nn import functional as F
 from lipsync.training.layers import Standardize, initialise
 
 MOST_DEVIATIONS = 4.0  # of a feature from its mean; what is beyond is cut off
-DILATIONS = (1, 2, 4, 8)  # of the convolutions, as far as the window reaches
+BLOCKS, MOST_DILATION = 4, 4
+
+
+def fitting_dilations(positions: int) -> list[int]:
+    """Dilations of the convolutions over a window of ``positions``: 1, 2, 4, 4 as far as it goes.
+
+    A convolution of three taps leaves out as many positions at either end; two stay at least.
+    """
+    found: list[int] = []
+    for number in range(BLOCKS):
+        dilation = min(2**number, MOST_DILATION)
+        while dilation and 2 * dilation > positions - 2:
+            dilation //= 2
+        if not dilation:
+            break
+        found.append(dilation)
+        positions -= 2 * dilation
+    return found
 
 
 class MotionNet(nn.Module):
@@ -31,6 +48,7 @@ class MotionNet(nn.Module):
         instants: columns that a row holds one after the other; D is a multiple of it
         expression_dimension: E
         past, future: rows of a window before and after its own; K = past + 1 + future
+        network_past: rows before its own that the networks hear; ridge regression hears all
         members: M, networks whose mean is taken
         channels: of each
         dropout: share of a network's features that is dropped while training
@@ -75,6 +93,7 @@ class MotionNet(nn.Module):
         *,
         past: int,
         future: int,
+        network_past: int,
         members: int,
         channels: int,
         dropout: float,
@@ -88,6 +107,7 @@ class MotionNet(nn.Module):
             "expression_dimension": expression_dimension,
             "past": past,
             "future": future,
+            "network_past": network_past,
             "members": members,
             "channels": channels,
             "dropout": dropout,
@@ -95,18 +115,19 @@ class MotionNet(nn.Module):
         }
         self.past, self.future, self.members, self.instants = past, future, members, instants
         self.standardize = Standardize(speech_dimension)
-        wide, kernel = members * channels, 2 * instants if instants > 1 else 1
-        self.first = nn.Conv1d(speech_dimension // instants, wide, kernel, stride=instants)
-        left = past + 1 + future - (kernel > instants)  # positions of a window after it
-        self.blocks = nn.ModuleList()
-        self.dilations: list[int] = []
-        for dilation in DILATIONS:
-            if left - 2 * dilation < 4:
-                break
+        # Two positions a row where a row can be cut in half: finer ones cost more and gain nothing.
+        stride = instants // 2 if instants % 2 == 0 else 1
+        wide, kernel = members * channels, 3 * stride if instants > 1 else 1
+        self.first = nn.Conv1d(speech_dimension // instants, wide, kernel, stride=stride)
+        self.unheard = past - network_past
+        left = (
+            (network_past + 1 + future) * instants - kernel
+        ) // stride + 1  # positions of a window
+        self.blocks, self.dilations = nn.ModuleList(), fitting_dilations(left)
+        for dilation in self.dilations:
             self.blocks.append(nn.Conv1d(wide, wide, 3, dilation=dilation, groups=members))
-            self.dilations.append(dilation)
-            left -= 2 * dilation
-        self.mix = nn.Conv1d(wide, wide, left, groups=members)
+        left -= 2 * sum(self.dilations)
+        self.mix = nn.Conv1d(wide, wide, left, stride=instants // stride, groups=members)
         self.head = nn.Conv1d(wide, members * expression_dimension, 1, groups=members)
         self.dropout = nn.Dropout(dropout)
         initialise(self)
@@ -136,9 +157,10 @@ class MotionNet(nn.Module):
 
     def networks(self, rows: torch.Tensor) -> torch.Tensor:
         """Each network's prediction: standardised rows (B, T, D) -> (B, M, T - K + 1, E)."""
+        rows = rows[:, self.unheard :]
         batch, length, dimension = rows.shape
         columns = rows.reshape(batch, length * self.instants, dimension // self.instants)
-        x = F.relu(self.first(columns.transpose(1, 2)))  # (B, M c, T - 1)
+        x = F.relu(self.first(columns.transpose(1, 2)))  # (B, M c, positions)
         for block, reach in zip(self.blocks, self.dilations, strict=True):
             x = x[..., reach:-reach] + F.relu(block(self.dropout(x)))
         x = F.relu(self.mix(self.dropout(x)))

@@ -53,8 +53,10 @@ def fit_ridge(model: MotionNet, data: MotionData, targets: Targets, params: Moti
         )
         return windows.reshape(len(around), -1).astype(np.float64)
 
-    known = standardized(model, rows[targets.frames])
-    projection = np.linalg.svd(known, full_matrices=False)[2][: model.projection.shape[1]].T
+    # Components of rows as they vary: with equal shares, features that hardly vary would be heard.
+    scale = model.standardize.deviation.cpu().numpy()[:, None]  # (D, 1)
+    known = standardized(model, rows[targets.frames]) * scale.T
+    projection = scale * np.linalg.svd(known, full_matrices=False)[2][: model.projection.shape[1]].T
     levels = [rows]
     if data.per_decibel and params.gain:
         for decibels in (-params.gain, params.gain):

@@ -32,6 +32,7 @@ class Targets:
     """The training part of one person, as the ridge regression and the networks learn it.
 
     Args:
+        weight: of the opening's error, beside that of the expression
         reach: frames nearer than this share speech
 
     Attributes:
@@ -45,7 +46,7 @@ class Targets:
         measures: (E, E + 2) float64; errors times this, squared and summed, are the loss
     """
 
-    def __init__(self, data: MotionData, split: Split, opening: float, reach: int) -> None:
+    def __init__(self, data: MotionData, split: Split, weight: float, reach: int) -> None:
         self.frames = np.flatnonzero(data.valid[: split.training_end])
         if len(self.frames) < MIN_FRAMES:
             raise LipsyncError(
@@ -57,15 +58,16 @@ class Targets:
         weights, mean_gap = gap_of(data.shape)
         self.gap_weights, self.gap_offset = weights, mean_gap
         self.gap = self.expression @ weights + mean_gap
-        known_gap = self.gap[self.frames]
         self.centre = known.mean(0)
-        self.closed = self.gap <= np.quantile(known_gap, CLOSED)
-        self.resting = known[known_gap <= np.quantile(known_gap, SHUT)].mean(0)
+        opening = data.shape.opening(self.expression)
+        closed, shut = np.quantile(opening[self.frames], [CLOSED, SHUT])
+        self.closed = opening <= closed
+        self.resting = known[opening[self.frames] <= shut].mean(0)
         away = known - self.centre
         measures = [np.eye(known.shape[1]) / np.sqrt(np.square(away).sum(1).mean())]
-        for direction, weight in ((weights, opening), (width_of(data.shape), opening * WIDTH)):
+        for direction, share in ((weights, 1.0), (width_of(data.shape), WIDTH)):
             spread = max((away @ direction).std(), 1e-9)
-            measures.append(np.sqrt(weight) * direction[:, None] / spread)
+            measures.append(np.sqrt(weight * share) * direction[:, None] / spread)
         self.measures = np.concatenate(measures, axis=1)
         self.folds = make_folds(self.frames, reach)
 

@@ -21,9 +21,9 @@ from lipsync.training.split import Split
 
 QUIET = 0.02  # share of the windows that are quieter than the level from which speech counts
 SOFTEST = 0.1  # of that level, where the recording itself holds silence; 1 is the mean row's
-LIPS_MEET = 0.02  # share of the frames whose gap is smaller than any predicted one
-PASSES = 10  # over the training part in an epoch
-MIN_STEPS = 30  # in an epoch; a short video is looked at more often
+LIPS_MEET = 0.1  # share of the frames whose gap is smaller than any predicted one
+PASSES = 12  # over the training part in an epoch
+MIN_STEPS = 12  # in an epoch; a short video is looked at more often
 LEVEL = 2.0  # noise that is the same in all features of a clip, of ``motion.noise``
 MASKED_ROWS = 2  # consecutive speech rows that are left out
 
