@@ -4,35 +4,67 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from lipsync.errors import LipsyncError
 from lipsync.faces.models import FACE_MODELS
-from lipsync.rendering.avatar import FILES, FRAMES, GEOMETRY, INFO, NETWORK, AvatarInfo, sha256
+from lipsync.geometry.model import ShapeModel
+from lipsync.geometry.storage import OF_MODEL, OF_TRACK
+from lipsync.rendering.avatar import (
+    EXEMPLARS,
+    FILES,
+    FRAMES,
+    GEOMETRY,
+    INFO,
+    MOTION,
+    REFINER,
+    AvatarInfo,
+    sha256,
+)
 from lipsync.rendering.film import Film
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an avatar is made of, beside the film.
+
+    Attributes:
+        motion, refiner: ONNX
+        exemplars: exemplars.npz
+        face_models: folder of the face models
+    """
+
+    motion: bytes
+    refiner: bytes
+    exemplars: Path
+    face_models: Path
 
 
 def write_avatar(
     folder: Path,
     info: AvatarInfo,
-    network: bytes,
+    parts: Parts,
+    shape: ShapeModel,
     film: Film,
     voice: np.ndarray,
-    face_models: Path,
 ) -> None:
     """Write the whole folder, or nothing. ``info.sha256`` is filled in.
 
-    network: ONNX. voice: (N,) bool, whether the person speaks in each frame of the film.
-    face_models: the folder that they are copied from.
+    voice: (N,) bool, whether the person speaks in each frame of the film
     """
+    arrays = {name: getattr(shape, name) for name in OF_MODEL}
+    arrays |= {name: getattr(film.track, name) for name in OF_TRACK}
     with atomic_folder(folder) as temporary:
-        (temporary / NETWORK).write_bytes(network)
+        (temporary / MOTION).write_bytes(parts.motion)
+        (temporary / REFINER).write_bytes(parts.refiner)
+        shutil.copyfile(parts.exemplars, temporary / EXEMPLARS)
         shutil.copyfile(film.path, temporary / FRAMES)
-        np.savez(temporary / GEOMETRY, boxes=film.boxes, valid=film.valid, voice=voice)
+        np.savez(temporary / GEOMETRY, **arrays, boxes=film.boxes, light=film.light, voice=voice)
         for name in FACE_MODELS:
-            shutil.copyfile(face_models / name, temporary / name)
+            shutil.copyfile(parts.face_models / name, temporary / name)
         sums = {name: sha256(temporary / name) for name in FILES}
         complete = info.model_copy(update={"sha256": sums})
         (temporary / INFO).write_text(complete.model_dump_json(indent=2) + "\n", encoding="utf-8")

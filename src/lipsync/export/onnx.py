@@ -1,63 +1,73 @@
-"""The generator as ONNX, the same bytes for the same weights.
+"""The refiner as ONNX, the same bytes for the same weights.
 
-In: crop uint8 (B, S, S, 3) RGB, whole (the mask is applied inside); speech float32 (B, K, D) with
-K = past + 1 + future. Out: face float32 (B, S, S, 3) RGB 0..1. B is free. The reference picture's
-features are constants.
+Inputs and outputs are those that `rendering.refiner` tells; the number of frames B is free.
 """
 
 import warnings
 from typing import cast
 
-import numpy as np
 import onnx
 import torch
 from torch import nn
 
-from lipsync.generator.model import Generator
+from lipsync.generator.model import Refiner
+from lipsync.rendering.refiner import MASKS, OUTPUTS, PICTURES
+
+LEVELS = 255.0  # 8-bit levels of 1
 
 
-class AvatarNetwork(nn.Module):
-    """A generator with its reference (S, S, 3) uint8 RGB built in; pictures as they are stored."""
+class AvatarRefiner(nn.Module):
+    """A refiner that takes pictures as they are stored."""
 
-    def __init__(self, generator: Generator, reference: np.ndarray) -> None:
+    def __init__(self, refiner: Refiner) -> None:
         super().__init__()
-        self.generator = generator.folded()
-        with torch.no_grad():
-            features = generator.encode_reference(as_input(torch.from_numpy(reference)[None]))
-        self.levels = len(features)
-        for level, maps in enumerate(features):
-            self.register_buffer(f"reference_{level}", maps)
+        self.refiner = refiner.folded()
 
-    def forward(self, crop: torch.Tensor, speech: torch.Tensor) -> torch.Tensor:
-        """(B, S, S, 3) uint8, (B, K, D) float32 -> (B, S, S, 3) float32 0..1"""
-        reference = [self.get_buffer(f"reference_{level}") for level in range(self.levels)]
-        face = self.generator.generate(as_input(crop), reference, self.generator.lips(speech))
-        return face.clamp(0, 1).permute(0, 2, 3, 1)  # (B, 3, S, S) -> (B, S, S, 3)
+    def forward(
+        self,
+        face: torch.Tensor,
+        mouth: torch.Tensor,
+        blend: torch.Tensor,
+        crop: torch.Tensor,
+        mouth_mask: torch.Tensor,
+        inner: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Pictures (B, S, S, 3) and masks (B, S, S) uint8 -> share, flow and correction."""
+        pictures = (as_picture(each) for each in (face, mouth, blend, crop))
+        masks = (as_mask(each) for each in (mouth_mask, inner))
+        share, flow, correction = self.refiner(*pictures, *masks)
+        # (B, 1, S, S) -> (B, S, S); (B, C, S, S) -> (B, S, S, C)
+        return share[:, 0], flow.permute(0, 2, 3, 1), LEVELS * correction.permute(0, 2, 3, 1)
 
 
-def as_input(pictures: torch.Tensor) -> torch.Tensor:
+def as_picture(pictures: torch.Tensor) -> torch.Tensor:
     """(B, S, S, 3) uint8 -> (B, 3, S, S) float32 0..1"""
-    return pictures.permute(0, 3, 1, 2).to(torch.float32) / 255
+    return pictures.permute(0, 3, 1, 2).to(torch.float32) / LEVELS
 
 
-def to_onnx(generator: Generator, reference: np.ndarray, opset: int) -> bytes:
-    """A generator in evaluation mode on the CPU, and its reference (S, S, 3) uint8, as ONNX."""
-    network = AvatarNetwork(generator, reference).eval()
-    size = reference.shape[0]
-    window = generator.past + 1 + generator.future
-    crop = torch.zeros(2, size, size, 3, dtype=torch.uint8)
-    speech = torch.zeros(2, window, cast(int, generator.config["speech_dimension"]))
+def as_mask(masks: torch.Tensor) -> torch.Tensor:
+    """(B, S, S) uint8 -> (B, 1, S, S) float32 0..1"""
+    return masks.unsqueeze(1).to(torch.float32) / LEVELS
+
+
+def refiner_to_onnx(refiner: Refiner, opset: int) -> bytes:
+    """A refiner in evaluation mode on the CPU as ONNX."""
+    network = AvatarRefiner(refiner).eval()
+    size = cast(int, refiner.config["size"])
+    pictures = [torch.zeros(2, size, size, 3, dtype=torch.uint8) for _ in PICTURES]
+    masks = [torch.zeros(2, size, size, dtype=torch.uint8) for _ in MASKS]
     batch = torch.export.Dim("batch")
+    names = (*PICTURES, *MASKS)
     with warnings.catch_warnings():
-        # torch finds it remarkable that both inputs share an axis.
+        # torch finds it remarkable that all inputs share an axis.
         warnings.filterwarnings("ignore", message="# The axis name: batch will not be used")
         program = torch.onnx.export(
             network,
-            (crop, speech),
-            input_names=["crop", "speech"],
-            output_names=["face"],
+            (*pictures, *masks),
+            input_names=list(names),
+            output_names=list(OUTPUTS),
             opset_version=opset,
-            dynamic_shapes=({0: batch}, {0: batch}),
+            dynamic_shapes=tuple({0: batch} for _ in names),
             external_data=False,
             dynamo=True,
             optimize=True,

@@ -3,8 +3,9 @@
 (numpy and zipfile leave the date of an archive's members at 1980 unless one is given.)
 """
 
+import math
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -79,3 +80,37 @@ def write_faces(
                 written += 1
         if written != len(boxes):
             raise ValueError(f"{path}: {written} crops for {len(boxes)} boxes")
+
+
+def read_boxes(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """boxes (N, 4) float32 and valid (N,) bool of faces.npz.
+
+    Raises LipsyncError if the file is missing or damaged.
+    """
+    try:
+        with np.load(path) as archive:
+            return archive["boxes"], archive["valid"]
+    except FileNotFoundError:
+        raise LipsyncError(f"{path}: no such file; run `dvc repro` or `dvc pull`") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise LipsyncError(f"{path}: damaged: {error}; run `dvc repro`") from error
+
+
+def read_crops(path: Path) -> Iterator[np.ndarray]:
+    """The N crops (S, S, 3) uint8 of faces.npz, one after the other in memory of one.
+
+    Raises LipsyncError if the file is missing or damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("crops.npy") as member:
+            np.lib.format.read_magic(member)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+            if len(shape) != 4 or dtype != np.uint8:
+                raise ValueError(f"crops of shape {shape} and dtype {dtype}")
+            for _ in range(shape[0]):
+                crop = np.frombuffer(member.read(math.prod(shape[1:])), np.uint8)
+                yield crop.reshape(shape[1:])
+    except FileNotFoundError:
+        raise LipsyncError(f"{path}: no such file; run `dvc repro` or `dvc pull`") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise LipsyncError(f"{path}: damaged: {error}; run `dvc repro`") from error

@@ -1,11 +1,13 @@
 """The avatar folder: all that rendering needs of a person, and nothing else.
 
     avatar.json     `AvatarInfo`
-    generator.onnx  crop uint8 (B, S, S, 3) RGB, speech float32 (B, past + 1 + future, D)
-                    -> face float32 (B, S, S, 3) RGB 0..1
-    frames.mp4      the source film at a constant frame rate, N pictures
-    geometry.npz    boxes (N, 4) float32 x0, y0, x1, y1 in pixels; valid (N,) bool; voice (N,) bool,
-                    whether the person speaks there in the film
+    motion.onnx     speech float32 (B, past + 1 + future, D) -> expression float32 (B, E)
+    refiner.onnx    a frame's layers -> what is made of them (`RefinerNetwork`)
+    exemplars.npz   M frames of the person's video, as of `retrieval.exemplars`
+    geometry.npz    shape model and track, as of `geometry.storage`, and of the N frames of the
+                    film boxes (N, 4) float32 x0, y0, x1, y1 in pixels; light (N, 3) float32 mean
+                    RGB of the still skin; voice (N,) bool, whether the person speaks there
+    frames.mp4      the source film at a constant frame rate, N frames
     *.tflite        the two face models, for films from outside
 
 `lipsync.export` writes it, `load_avatar` reads it. The SHA-256 of each file stands in avatar.json,
@@ -13,8 +15,10 @@ so a damaged folder, or one that was put together from two, is refused rather th
 """
 
 import hashlib
+import json
 import zipfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -24,11 +28,18 @@ import pydantic
 
 from lipsync.errors import LipsyncError
 from lipsync.faces.models import FACE_MODELS
+from lipsync.geometry.model import ShapeModel
+from lipsync.geometry.storage import read_geometry
 from lipsync.rendering.film import Film
+from lipsync.rendering.refiner import RefinerNetwork
+from lipsync.retrieval.exemplars import Exemplars, read_exemplars
+from lipsync.retrieval.face import FaceMaker
 from lipsync.speech.params import SpeechParams
 
-INFO, NETWORK, FRAMES, GEOMETRY = "avatar.json", "generator.onnx", "frames.mp4", "geometry.npz"
-FILES = (NETWORK, FRAMES, GEOMETRY, *FACE_MODELS)
+INFO, MOTION, REFINER = "avatar.json", "motion.onnx", "refiner.onnx"
+EXEMPLARS, GEOMETRY, FRAMES = "exemplars.npz", "geometry.npz", "frames.mp4"
+FILES = (MOTION, REFINER, EXEMPLARS, GEOMETRY, FRAMES, *FACE_MODELS)
+BEFORE = "lipsync-avatar-2"  # has other files
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",
@@ -41,14 +52,17 @@ class AvatarInfo(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    format: Literal["lipsync-avatar-2"] = "lipsync-avatar-2"
+    format: Literal["lipsync-avatar-3"] = "lipsync-avatar-3"
     person: str
     notice: str  # that what it renders is synthetic, and who must agree
     fps: pydantic.PositiveFloat
     width: pydantic.PositiveInt  # pixels of the film
     height: pydantic.PositiveInt
     frames: pydantic.PositiveInt  # N, of the film
-    crop_size: pydantic.PositiveInt  # S, pixels
+    crop_size: pydantic.PositiveInt  # S, pixels that the refiner works on
+    detail: pydantic.PositiveFloat  # factor of the texture's detail (`retrieval.pasting`)
+    n_components: pydantic.PositiveInt  # E, numbers that an expression has
+    exemplars: pydantic.PositiveInt  # M
     speech: SpeechParams
     speech_dimension: pydantic.PositiveInt  # D
     speech_weights_sha256: str = ""  # of the encoder's weights; they are not part of the avatar
@@ -60,21 +74,35 @@ class AvatarInfo(pydantic.BaseModel):
 
 @dataclass(frozen=True)
 class Avatar:
-    """A loaded avatar; voice (N,) bool, whether the person speaks in each frame of the film."""
+    """A loaded avatar.
+
+    Attributes:
+        film: the person's own video
+        voice: (N,) bool, whether the person speaks in each frame of it
+        shape: what expressions and tracks mean
+        motion: motion.onnx
+    """
 
     info: AvatarInfo
     folder: Path
     film: Film
     voice: np.ndarray
-    session: onnxruntime.InferenceSession
+    shape: ShapeModel
+    exemplars: Exemplars
+    motion: onnxruntime.InferenceSession
+    refiner: RefinerNetwork
 
-    def paint(self, crops: np.ndarray, speech: np.ndarray) -> np.ndarray:
-        """New faces (B, S, S, 3) uint8 RGB.
+    def express(self, speech: np.ndarray) -> np.ndarray:
+        """Expressions (B, E) float32 of speech windows (B, past + 1 + future, D) float32."""
+        (found,) = self.motion.run(["expression"], {"speech": speech})
+        return np.asarray(found)
 
-        crops (B, S, S, 3) uint8 RGB; speech (B, past + 1 + future, D) float32.
-        """
-        (faces,) = self.session.run(["face"], {"crop": crops, "speech": speech})
-        return np.rint(faces * 255).astype(np.uint8)
+    @cached_property
+    def faces(self) -> FaceMaker:
+        """Makes this person's faces."""
+        info = self.info
+        size, detail = info.crop_size, info.detail
+        return FaceMaker(self.exemplars, self.shape, size, self.refiner, detail)
 
 
 def find_avatar(name: str) -> Path:
@@ -109,16 +137,25 @@ def load_avatar(folder: str | Path, threads: int = 0, provider: str = "cpu") -> 
             raise LipsyncError(
                 f"{folder / name}: damaged, or of another avatar; export or pull it again"
             )
-    boxes, valid = read_geometry(folder / GEOMETRY)
-    voice = read_voice(folder / GEOMETRY)
-    session = open_session(folder / NETWORK, threads, provider)
-    window, size = info.past + 1 + info.future, info.crop_size
-    shapes = {value.name: value.shape[1:] for value in session.get_inputs()}
-    wanted = {"crop": [size, size, 3], "speech": [window, info.speech_dimension]}
-    if shapes != wanted or not len(boxes) == len(voice) == info.frames:
+    geometry = folder / GEOMETRY
+    shape, track = read_geometry(geometry)
+    boxes, light, voice = read_film_arrays(geometry)
+    exemplars = read_exemplars(folder / EXEMPLARS)
+    motion = open_session(folder / MOTION, threads, provider)
+    refiner = RefinerNetwork(open_session(folder / REFINER, threads, provider))
+    window = [info.past + 1 + info.future, info.speech_dimension]
+    counts = {len(each) for each in (boxes, light, voice, track)}
+    fitting = (
+        [each.shape[1:] for each in motion.get_inputs()] == [window],
+        refiner.size == info.crop_size,
+        counts == {info.frames},
+        shape.n_components == exemplars.expression.shape[1] == info.n_components,
+        exemplars.vertices.shape == (info.exemplars, *shape.mean.shape),
+    )
+    if not all(fitting):
         raise LipsyncError(f"{folder / INFO}: does not fit its folder's files; export it again")
-    film = Film(folder / FRAMES, boxes, valid, info.width, info.height)
-    return Avatar(info, folder, film, voice, session)
+    film = Film(folder / FRAMES, boxes, track.valid, track, light, info.width, info.height)
+    return Avatar(info, folder, film, voice, shape, exemplars, motion, refiner)
 
 
 def _read_info(folder: Path) -> AvatarInfo:
@@ -129,6 +166,7 @@ def _read_info(folder: Path) -> AvatarInfo:
             "or make one with `dvc repro`"
         )
     try:
+        _refuse_older(path)
         return AvatarInfo.model_validate_json(path.read_bytes())
     except pydantic.ValidationError as error:
         problem = error.errors()[0]
@@ -136,6 +174,20 @@ def _read_info(folder: Path) -> AvatarInfo:
         raise LipsyncError(
             f"{path}: not an avatar of this version ({where}: {problem['msg']}); export it again"
         ) from None
+
+
+def _refuse_older(path: Path) -> None:
+    """Raise LipsyncError if avatar.json is one of the format before this."""
+    try:
+        info = json.loads(path.read_bytes())
+    except ValueError:
+        return  # whoever reads it next says so
+    if isinstance(info, dict) and info.get("format") == BEFORE:
+        person = info.get("person") or "<person>"
+        raise LipsyncError(
+            f"{path.parent}: an avatar of format 2, and this version renders format 3; export it "
+            f"again: `dvc repro export@{person}`"
+        )
 
 
 def open_session(
@@ -166,23 +218,11 @@ def open_session(
     return session
 
 
-def read_geometry(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """boxes (N, 4) float32 and valid (N,) bool of geometry.npz, or of faces.npz."""
+def read_film_arrays(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """boxes (N, 4) float32, light (N, 3) float32 and voice (N,) bool of geometry.npz."""
     try:
         with np.load(path) as archive:
-            boxes, valid = archive["boxes"], archive["valid"]
-    except FileNotFoundError:
-        raise LipsyncError(f"{path}: no such file; run `dvc repro` or `dvc pull`") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise LipsyncError(f"{path}: damaged: {error}; run `dvc repro`") from error
-    return boxes, valid
-
-
-def read_voice(path: Path) -> np.ndarray:
-    """voice (N,) bool of geometry.npz."""
-    try:
-        with np.load(path) as archive:
-            return np.asarray(archive["voice"], bool)
+            return archive["boxes"], archive["light"], np.asarray(archive["voice"], bool)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise LipsyncError(f"{path}: damaged: {error}; export the avatar again") from error
 

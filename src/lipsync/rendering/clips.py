@@ -87,8 +87,10 @@ def folder_clips(folder: Path, scratch: Path, avatar: Avatar) -> tuple[list[Film
                 )
     for spoken, videos in found.items():
         for video in videos:
-            place = scratch / str(len(films))
-            film = film_from_video(video, place, avatar.folder, avatar.info.fps, face=spoken)
+            place, size, fps = scratch / str(len(films)), avatar.info.crop_size, avatar.info.fps
+            film = film_from_video(
+                video, place, avatar.folder, avatar.shape, size, fps, face=spoken
+            )
             clips[spoken].append(Clip(len(films), 0, len(film)))
             films.append(film)
     return films, clips

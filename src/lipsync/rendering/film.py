@@ -1,8 +1,9 @@
 """Films that lie under a speaking face: the avatar's own, a template, clips from a folder.
 
 A film from outside is brought to the avatar's frame rate and its face is followed, with the two
-small face models that every avatar carries, as stages extract_frames, detect_landmarks and
-crop_faces do it with their default params.
+small face models that every avatar carries, as stages extract_frames, detect_landmarks, crop_faces
+and fit_geometry do it with their default params; pose and expression are those of the avatar's
+shape model.
 """
 
 import logging
@@ -12,12 +13,17 @@ from pathlib import Path
 import numpy as np
 
 from lipsync.errors import LipsyncError
-from lipsync.faces.crop import crop_boxes
+from lipsync.faces.crop import crop_boxes, extract
+from lipsync.faces.masks import visible_rows
 from lipsync.faces.params import CropParams, LandmarksParams
 from lipsync.faces.tracker import FaceTracker
-from lipsync.media.resample import extract
-from lipsync.media.video import probe, read_frames
+from lipsync.geometry.fit import fit_track
+from lipsync.geometry.model import ShapeModel, Track
+from lipsync.geometry.params import GeometryParams
+from lipsync.media.resample import extract as resample_video
+from lipsync.media.video import probe, read_frames, read_planes
 from lipsync.progress import progress
+from lipsync.retrieval.material import film_light
 
 log = logging.getLogger(__name__)
 
@@ -27,14 +33,24 @@ NO_BOX = np.full(4, np.nan, np.float32)
 
 @dataclass(frozen=True)
 class Film:
-    """N pictures at the avatar's frame rate; boxes (N, 4) in pixels, valid (N,) with a face."""
+    """N frames at the avatar's frame rate.
+
+    Attributes:
+        boxes: (N, 4) float32 x0, y0, x1, y1 of the crops in pixels
+        valid: (N,) bool, whether there is a face; ``track.valid`` is the same
+        track: pose and expression, of the avatar's shape model
+        light: (N, 3) float32 mean RGB of the still skin; NaN where not valid
+        sound: of a film from outside, 16 kHz, where it was asked for
+    """
 
     path: Path
     boxes: np.ndarray
     valid: np.ndarray
+    track: Track
+    light: np.ndarray
     width: int
     height: int
-    sound: Path | None = None  # of a film from outside, 16 kHz, where it was asked for
+    sound: Path | None = None
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -44,6 +60,8 @@ def film_from_video(
     video: Path,
     folder: Path,
     models: Path,
+    model: ShapeModel,
+    size: int,
     fps: float,
     *,
     face: bool = True,
@@ -54,14 +72,16 @@ def film_from_video(
     Args:
         folder: of this film alone
         models: folder of the face models
-        face: whether a video without any face is refused
+        model: the avatar's
+        size: S, pixels of the avatar's crops
+        face: whether a face is wanted: a video without any is then refused, and its light measured
         sound: whether its sound is wanted too
 
     Raises LipsyncError if the video is missing, unreadable, shows no face, or has no sound where
     that is wanted.
     """
     path, wav = folder / "film.mp4", folder / "sound.wav" if sound else None
-    extract(video, path, wav, fps=fps, crf=CRF, least=0)
+    resample_video(video, path, wav, fps=fps, crf=CRF, least=0)
     info = probe(path)
     pictures = progress(read_frames(path), total=info.frames, desc=f"faces of {video.name}")
     found = FaceTracker(models, LandmarksParams()).track(pictures)
@@ -78,4 +98,11 @@ def film_from_video(
             video,
             100 * (1 - found.valid.mean()),
         )
-    return Film(path, boxes, found.valid, info.width, info.height, wav)
+    track = fit_track(found.points, found.valid, model, fps, GeometryParams().pose_smoothing)
+    light = np.full((info.frames, 3), np.nan, np.float32)
+    if face:
+        rows = visible_rows(size)
+        planes = progress(read_planes(path), total=info.frames, desc=f"light of {video.name}")
+        crops = (extract(*pair, size, rows) for pair in zip(planes, boxes, strict=True))
+        light = film_light(crops, boxes, model, track, fps)
+    return Film(path, boxes, found.valid, track, light, info.width, info.height, wav)

@@ -10,7 +10,7 @@
 
 Picture for picture these are the ones that the same sound in a file is rendered to, before they are
 compressed. A picture comes as soon as the sound that it hears is there, that of the frames after
-it (``generator.future``) and half a window of the encoder, and it is painted.
+it (``motion.look_ahead``) and half a window of the encoder, and it is painted.
 """
 
 from collections.abc import Generator
@@ -27,7 +27,7 @@ from lipsync.rendering.avatar import Avatar
 from lipsync.rendering.background import in_background
 from lipsync.rendering.mark import Mark
 from lipsync.rendering.options import RenderOptions
-from lipsync.rendering.pictures import Piece, Readers, cut_out, speak
+from lipsync.rendering.pictures import Piece, Readers, Speaker, cut_out
 from lipsync.rendering.plan import Layer, once, ping_pong
 from lipsync.rendering.render import Renderer
 from lipsync.speech.windows import WindowStream
@@ -66,6 +66,7 @@ class LiveAvatar:
         with ExitStack() as stack:
             stack.enter_context(self._renderer)
             film, info = self._renderer.films[0], self._avatar.info
+            self._speaker = Speaker(self._avatar, self._renderer.films)
             self._filmed = in_background(self._film(len(film)), AHEAD)
             stack.callback(self._filmed.close)
             self._rows = self._encoder.open_stream()
@@ -109,7 +110,9 @@ class LiveAvatar:
 
     def _picture(self, window: np.ndarray) -> np.ndarray:
         piece = next(self._filmed)
-        speak(self._avatar, self._renderer.films, piece, window)
+        if piece.crop is not None:
+            self._speaker.decide(piece, self._speaker.express(window))
+            self._speaker.put(piece)
         if self._mark is not None:
             self._mark.draw(piece.planes)
         return rgb_of(piece.planes)

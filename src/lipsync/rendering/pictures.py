@@ -1,9 +1,10 @@
 """The pictures of an avatar that speaks: film frame, crop, new face, pasted back.
 
-Three steps in a row, each in a thread of its own with a short queue behind it, so decoding, model
-and pasting overlap and memory does not grow with the length. numpy, OpenCV, libav and ONNX Runtime
-let go of the interpreter while they work. Pictures are planes (``media.planes``) all the way; only
-the square around the face is ever turned into RGB.
+Three steps in a row, each in a thread of its own with a short queue behind it, so that decoding,
+what is decided at the working size, and pasting overlap and memory does not grow with the length.
+numpy, OpenCV, libav and ONNX Runtime let go of the interpreter while they work. Pictures are planes
+(``media.planes``) all the way; only the part of the crop above the lower lids is ever turned into
+RGB.
 """
 
 from collections import OrderedDict
@@ -13,7 +14,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lipsync.faces.compositing import paste_planes
 from lipsync.faces.crop import extract
 from lipsync.faces.masks import visible_rows
 from lipsync.media.planes import to_planes
@@ -22,17 +22,22 @@ from lipsync.rendering.avatar import Avatar
 from lipsync.rendering.background import in_background
 from lipsync.rendering.film import Film
 from lipsync.rendering.plan import Layer, Shown
+from lipsync.retrieval.layers import Layers
+from lipsync.retrieval.pasting import Decisions
+from lipsync.retrieval.selection import Choice, Selector
+from lipsync.retrieval.target import make_target
 
 AHEAD = 8  # pictures that wait between two steps
 
 
 @dataclass
 class Piece:
-    """A layer of one picture on its way: planes, and the face where one is painted."""
+    """A layer of one picture on its way: planes, and where it speaks the crop of the frame."""
 
     layer: Layer
     planes: np.ndarray  # (3 H / 2, W) uint8
-    face: np.ndarray | None  # (S, S, 3) uint8 RGB: as filmed, then as painted
+    crop: np.ndarray | None  # (S, S, 3) uint8 RGB
+    made: tuple[Choice, Layers, Decisions] | None = None
 
 
 @dataclass
@@ -55,8 +60,48 @@ def pictures(
     # Three of our threads work at a time; OpenCV's own would only wait for each other.
     cv2.setNumThreads(1)
     cropped = in_background(_crop(avatar, films, zip(plan, windows, strict=True)), AHEAD)
-    painted = in_background(_paint(avatar, cropped), AHEAD)
-    return in_background(_paste(films, painted), AHEAD)
+    speaker = Speaker(avatar, films)
+    decided = in_background(_decide(speaker, cropped), AHEAD)
+    return in_background(_put(speaker, decided), AHEAD)
+
+
+class Speaker:
+    """Makes faces on the frames of films; each shot keeps its own selection of exemplars."""
+
+    def __init__(self, avatar: Avatar, films: list[Film]) -> None:
+        self._avatar, self._films, self._faces = avatar, films, avatar.faces
+        self._selectors: dict[int, Selector] = {}
+
+    def express(self, window: np.ndarray) -> np.ndarray:
+        """Expression (E,) of one speech window (past + 1 + future, D).
+
+        One at a time: in a batch the last bits of the result may differ, and live speech has none.
+        """
+        return self._avatar.express(window[None])[0]
+
+    def decide(self, piece: Piece, expression: np.ndarray) -> None:
+        """Choose exemplars, and settle at the working size what is made of them."""
+        if piece.crop is None:
+            return
+        film, frame = self._films[piece.layer.film], piece.layer.frame
+        target = make_target(
+            self._avatar.shape, film.track, frame, film.boxes[frame], film.light[frame], expression
+        )
+        choice = self._selector(piece.layer.shot).choose(target)
+        piece.made = (choice, *self._faces.decide(piece.crop, target, choice))
+
+    def put(self, piece: Piece) -> None:
+        """Paste the face into the frame at its own size."""
+        if piece.made is not None:
+            box = self._films[piece.layer.film].boxes[piece.layer.frame]
+            self._faces.put(piece.planes, box, *piece.made)
+
+    def _selector(self, shot: int) -> Selector:
+        if shot not in self._selectors:
+            # No more than two shots are seen at a time.
+            self._selectors = {n: s for n, s in self._selectors.items() if n == shot - 1}
+            self._selectors[shot] = self._faces.selector()
+        return self._selectors[shot]
 
 
 class Readers:
@@ -85,18 +130,17 @@ class Readers:
 
 
 def cut_out(avatar: Avatar, films: list[Film], readers: Readers, layer: Layer) -> Piece:
-    """A layer as it was filmed, and the face in it where one is to be painted."""
-    film, size, face = films[layer.film], avatar.info.crop_size, None
+    """A layer as it was filmed, and the crop of the face where it is to speak."""
     planes = to_planes(readers[layer.film].frame(layer.frame))
+    return piece_of(avatar, films[layer.film], planes, layer)
+
+
+def piece_of(avatar: Avatar, film: Film, planes: np.ndarray, layer: Layer) -> Piece:
+    """The same of a frame that is decoded already."""
+    size, crop = avatar.info.crop_size, None
     if layer.spoken and film.valid[layer.frame]:
-        face = extract(planes, film.boxes[layer.frame], size, visible_rows(size))
-    return Piece(layer, planes, face)
-
-
-def speak(avatar: Avatar, films: list[Film], piece: Piece, window: np.ndarray) -> None:
-    """Paint the face and put it back: both steps at once, for who has no time for threads."""
-    _painted(avatar, piece, window)
-    _pasted(films, piece)
+        crop = extract(planes, film.boxes[layer.frame], size, visible_rows(size))
+    return Piece(layer, planes, crop)
 
 
 def _crop(
@@ -109,32 +153,24 @@ def _crop(
             yield Picture(pieces, shown.weight, window)
 
 
-def _paint(
-    avatar: Avatar, cropped: Generator[Picture, None, None]
+def _decide(
+    speaker: Speaker, cropped: Generator[Picture, None, None]
 ) -> Generator[Picture, None, None]:
     for picture in cropped:
-        for piece in picture.pieces:
-            _painted(avatar, piece, picture.window)
+        if any(piece.crop is not None for piece in picture.pieces):
+            expression = speaker.express(picture.window)
+            for piece in picture.pieces:
+                speaker.decide(piece, expression)
         yield picture
 
 
-def _paste(
-    films: list[Film], painted: Generator[Picture, None, None]
+def _put(
+    speaker: Speaker, decided: Generator[Picture, None, None]
 ) -> Generator[np.ndarray, None, None]:
-    for picture in painted:
+    for picture in decided:
         for piece in picture.pieces:
-            _pasted(films, piece)
+            speaker.put(piece)
         under, *over = (piece.planes for piece in picture.pieces)
         if over:
             under = cv2.addWeighted(under, 1 - picture.weight, over[0], picture.weight, 0)
         yield under
-
-
-def _painted(avatar: Avatar, piece: Piece, window: np.ndarray) -> None:
-    if piece.face is not None:
-        piece.face = avatar.paint(piece.face[None], window[None])[0]
-
-
-def _pasted(films: list[Film], piece: Piece) -> None:
-    if piece.face is not None:
-        paste_planes(piece.planes, piece.face, films[piece.layer.film].boxes[piece.layer.frame])

@@ -13,11 +13,12 @@ import numpy as np
 
 
 class Layer(NamedTuple):
-    """A picture of a film, by their numbers, and whether it speaks."""
+    """A frame of a film, by their numbers, and whether it speaks; ``shot`` counts in the plan."""
 
     film: int
     frame: int
     spoken: bool
+    shot: int = 0
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,9 @@ class Shot:
         if not 0 < self.length <= len(self.frames):
             raise ValueError(f"a shot of {self.length} pictures made of {len(self.frames)} frames")
 
-    def layer(self, index: int) -> Layer:
-        return Layer(self.film, int(self.frames[index]), self.spoken)
+    def layer(self, index: int, number: int) -> Layer:
+        """The layer of one of its frames; number: of the shot in the plan."""
+        return Layer(self.film, int(self.frames[index]), self.spoken, number)
 
 
 class Shown(NamedTuple):
@@ -57,13 +59,13 @@ class Plan:
 
     def __iter__(self) -> Iterator[Shown]:
         before: Shot | None = None
-        for shot in self.shots:
+        for number, shot in enumerate(self.shots):
             rest = len(before.frames) - before.length if before is not None else 0
             for index in range(shot.length):
-                over = shot.layer(index)
+                over = shot.layer(index, number)
                 if before is not None and index < rest:
                     share = (index + 1) / (rest + 1)
-                    yield Shown(before.layer(before.length + index), over, share)
+                    yield Shown(before.layer(before.length + index, number - 1), over, share)
                 else:
                     yield Shown(over)
             before = shot

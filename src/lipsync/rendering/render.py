@@ -73,6 +73,8 @@ class Renderer:
                     options.template,
                     scratch / "template",
                     avatar.folder,
+                    avatar.shape,
+                    avatar.info.crop_size,
                     avatar.info.fps,
                     sound=options.mode == "core_clips",
                 )

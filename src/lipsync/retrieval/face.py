@@ -53,11 +53,26 @@ class FaceMaker:
         box (4,) of the crop (S, S, 3) uint8 RGB, of which only the part above the lower lids is
         looked at
         """
+        layers, decisions = self.decide(crop, target, choice)
+        self.put(planes, box, choice, layers, decisions)
+        return layers
+
+    def decide(self, crop: np.ndarray, target: Target, choice: Choice) -> tuple[Layers, Decisions]:
+        """The first half of ``speak``, at the working size."""
         layers = self._layers.make(target, choice)
-        decisions = self._refine(layers, crop)
+        return layers, self._refine(layers, crop)
+
+    def put(
+        self,
+        planes: np.ndarray,
+        box: np.ndarray,
+        choice: Choice,
+        layers: Layers,
+        decisions: Decisions,
+    ) -> None:
+        """The second half, at the picture's own resolution; planes are changed in place."""
         height, width = planes.shape[0] * 2 // 3, planes.shape[1]
         window = Window.of(box, layers.mask, (height, width))
         if window.width > 0 and window.height > 0:
             face = make_face(self.exemplars, choice, layers, decisions, window, self._detail)
             paste(planes, face, window, layers.mask)
-        return layers

@@ -1,6 +1,6 @@
 """The faces of a video as they were filmed: exemplars are chosen from them, faces pasted over."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -11,6 +11,25 @@ from lipsync.retrieval.exemplars import FACE_KEY, MOUTH_KEY, Exemplars, choose_e
 from lipsync.retrieval.target import Target, make_target, measure_light, vertices_in_crop
 
 LIGHT_SMOOTHING = 0.2  # seconds: sigma of the Gaussian over the light's time
+
+
+def film_light(
+    crops: Iterable[np.ndarray], boxes: np.ndarray, model: ShapeModel, track: Track, fps: float
+) -> np.ndarray:
+    """(N, 3) float32 mean RGB of the still skin in N crops, smoothed; NaN where not valid.
+
+    crops: (S, S, 3) uint8 RGB one after the other, of which only the part above the lower lids is
+    looked at; the rest as of ``Material``
+    """
+    light = np.full((len(boxes), 3), np.nan, np.float32)
+    for frame, (crop, box) in enumerate(zip(crops, boxes, strict=True)):
+        if track.valid[frame]:
+            vertices = vertices_in_crop(track.mesh(model, frame), box)
+            light[frame] = measure_light(crop, vertices)
+    frames = np.flatnonzero(track.valid)
+    if len(frames):
+        light[frames] = smooth(frames, light[frames].astype(float), LIGHT_SMOOTHING * fps)
+    return light
 
 
 class Material:
@@ -36,18 +55,10 @@ class Material:
         light: np.ndarray | None = None,
     ) -> None:
         self.crops, self.boxes, self.model, self.track = crops, boxes, model, track
-        self.light = self._light(fps) if light is None else light
+        self.light = film_light(crops, boxes, model, track, fps) if light is None else light
 
     def __len__(self) -> int:
         return len(self.boxes)
-
-    def _light(self, fps: float) -> np.ndarray:
-        light = np.full((len(self.boxes), 3), np.nan, np.float32)
-        frames = np.flatnonzero(self.track.valid)
-        if len(frames):
-            seen = [measure_light(self.crops[i], self.vertices(i)) for i in frames.tolist()]
-            light[frames] = smooth(frames, np.stack(seen).astype(float), LIGHT_SMOOTHING * fps)
-        return light
 
     def vertices(self, frame: int) -> np.ndarray:
         """(V, 3) of the filmed face, in shares of the crop's side."""
