@@ -1,21 +1,22 @@
-"""Measure the generator on the part of the video that no training saw."""
+"""Measure face, expression and both together on the part of the video that no training saw."""
 
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from lipsync.evaluation import figures, report
 from lipsync.evaluation.comparison import Comparison
 from lipsync.evaluation.evidence import Evidence
-from lipsync.evaluation.heldout import HeldOut, look
+from lipsync.evaluation.expressions import compare_expressions
+from lipsync.evaluation.frames import choose_frames, run_numbers, sound_of
+from lipsync.evaluation.heldout import HeldOut, Renderers, render_held_out
 from lipsync.evaluation.intervals import intervals
 from lipsync.evaluation.mouths import LipReader
 from lipsync.evaluation.official import OfficialFaces
 from lipsync.evaluation.official_input import face_squares
 from lipsync.evaluation.official_model import load_official_syncnet
-from lipsync.evaluation.painting import generator_paint, silent_frame
 from lipsync.evaluation.params import EvaluateParams
+from lipsync.evaluation.rendering import renderer
 from lipsync.evaluation.ridge import fitted_frames, predict_opening
 from lipsync.evaluation.shifts import choose_wrong_speech
 from lipsync.evaluation.silence import measure_silence
@@ -23,12 +24,20 @@ from lipsync.evaluation.sync import PictureEmbeddings, audible_frames, scorable_
 from lipsync.faces.landmarks import mouth_opening
 from lipsync.faces.params import LandmarksParams
 from lipsync.faces.storage import read_landmarks
+from lipsync.generator.refine import torch_refine
 from lipsync.generator.weights import load_generator
+from lipsync.geometry.storage import read_geometry
 from lipsync.media.audio import SAMPLE_RATE, read_audio
-from lipsync.media.clock import sample_count
 from lipsync.media.params import FramesParams
+from lipsync.media.planes import to_planes
 from lipsync.media.video import FrameReader
+from lipsync.motion.data import predict
+from lipsync.motion.weights import load_motion
 from lipsync.params import PersonParams
+from lipsync.retrieval.exemplars import read_exemplars
+from lipsync.retrieval.face import FaceMaker
+from lipsync.retrieval.material import Material
+from lipsync.retrieval.pasting import undecided
 from lipsync.speech.mel import MelEncoder
 from lipsync.stage import stage
 from lipsync.syncnet.score import embed_pictures
@@ -44,85 +53,106 @@ def evaluate(params: PersonParams) -> None:
     """Read what all stages before made; write evaluation.json, figures and comparison.mp4."""
     person, chosen = params.person, params[EvaluateParams]
     folder, models = Path("data") / person, Path("models") / person
-    metrics = Path("metrics") / person
+    results = Path("metrics") / person / "evaluation"
     device = choose_compute(params[ComputeParams]).device
     make_deterministic(device)
     data = load_person_data(folder / "faces.npz", folder / "speech.npz", device)
     split = split_frames(data.frames, data.fps, params[SplitParams])
-    start = split.validation_start
-    generator, reference = load_generator(models / "generator.safetensors")
-    generator.to(device, memory_format=torch.channels_last)
-    syncnet = load_syncnet(models / "syncnet.safetensors").to(device)
+    frames = choose_frames(split.validation_start, data.frames, data.fps, chosen.frames)
+    shape, track = read_geometry(folder / "geometry.npz")
     points, _, _ = read_landmarks(folder / "landmarks.npz")
-    official = None
-    if chosen.official_syncnet:
-        published = load_official_syncnet(chosen.official_syncnet).to(device)
-        squares = face_squares(points, data.valid)[start:]
-        official = OfficialFaces(published, squares, data.fps, device)
+    motion = load_motion(models / "motion.safetensors").to(device)
+    syncnet = load_syncnet(models / "syncnet.safetensors").to(device)
+    refiner, detail = load_generator(models / "generator.safetensors")
+    exemplars = read_exemplars(models / "exemplars.npz")
+
+    with np.load(folder / "faces.npz") as faces:
+        boxes = faces["boxes"]
+    crops = data.crops.permute(0, 2, 3, 1).cpu().numpy()  # (N, S, S, 3)
+    material = Material(crops, boxes, shape, track, data.fps)
+    valid = data.valid & track.valid
+    refined, retrieved = (
+        FaceMaker(exemplars, shape, data.size, refine, detail)
+        for refine in (torch_refine(refiner, device), lambda layers, _: undecided(layers))
+    )
+    renderers = Renderers(
+        refined=renderer(refined, material),
+        retrieved=renderer(retrieved, material),
+        predict=lambda heard: predict(motion, data, heard),
+        silence=-1 - motion.future,
+    )
+
     sound = read_audio(folder / "speech.wav")
-    heard = sound[sample_count(start, data.fps, SAMPLE_RATE) :]
+    heard = sound_of(sound, frames, data.fps, SAMPLE_RATE)
     audible = audible_frames(sound, SAMPLE_RATE, data.fps, data.frames)
     ridge = predict_opening(
         MelEncoder(data.fps).encode(sound, data.frames),
         mouth_opening(points),
         fitted=fitted_frames(data.valid, data.seen, split, params[FramesParams].max_count),
-        asked=split.validation,
-        past=generator.past,
-        future=generator.future,
+        asked=frames,
+        past=motion.past,
+        future=motion.future,
     )
-    wrong = choose_wrong_speech(start, data.frames, data.fps, chosen.shifts)
+    official = None
+    if chosen.official_syncnet:
+        published = load_official_syncnet(chosen.official_syncnet).to(device)
+        squares = face_squares(points, data.valid)[frames]
+        official = OfficialFaces(published, squares, data.fps, device)
+    wrong = choose_wrong_speech(split.validation_start, data.frames, data.fps, chosen.shifts)
     read_lips = LipReader(Path("models/face"), params[LandmarksParams].min_score)
-    with np.load(folder / "faces.npz") as faces:
-        boxes = faces["boxes"]
-    with FrameReader(folder / "frames.mp4") as pictures:
+    embeddings, sheet = PictureEmbeddings(syncnet, device), figures.ContactSheet(frames, data.fps)
+    with FrameReader(folder / "frames.mp4") as film:
         held_out = HeldOut(
-            start=start,
-            pictures=pictures,
-            crops=data.crops[start:].permute(0, 2, 3, 1).cpu().numpy(),
-            boxes=boxes[start:],
-            valid=data.valid[start:],
-            reference=reference,
+            frames=frames,
+            film=lambda frame: to_planes(film.frame(frame)),
+            crops=crops,
+            boxes=boxes,
+            valid=valid,
         )
-        embeddings = PictureEmbeddings(syncnet, device)
-        paint = generator_paint(generator, data, reference)
-        sheet = figures.ContactSheet(len(held_out.boxes), start, data.fps)
         with Comparison(
-            metrics / "evaluation" / "comparison.mp4",
-            held_out.boxes,
-            (pictures.height, pictures.width),
+            results / "comparison.mp4",
+            boxes[frames],
+            (film.height, film.width),
             data.fps,
             (heard, SAMPLE_RATE),
         ) as comparison:
-            tables = look(
+            tables = render_held_out(
                 held_out,
-                paint,
+                renderers,
                 read_lips,
                 wrong,
                 chosen.shifted_frames,
                 observers=(comparison, sheet, embeddings, *([official] if official else [])),
                 name=f"evaluate {person}",
             )
-        silence = measure_silence(
-            held_out, paint, silent_frame(generator), read_lips, audible, boxes, data.valid
-        )
-    windows = scorable_windows(data.valid, audible, start, syncnet)
-    rendered = score(syncnet, embeddings.all(), data, windows, start)
-    real = score(syncnet, embed_pictures(syncnet, data.crops[start:]), data, windows, start)
-    sheet.write(metrics / "evaluation" / "contact_sheet.png")
-    figures.write_opening(metrics / "evaluation", tables, ridge, wrong, start, data.fps)
-    figures.write_offsets(metrics / "evaluation", rendered, real)
+        silence = measure_silence(held_out, tables, read_lips, audible)
+
+    windows = scorable_windows(data.valid, audible, frames, syncnet)
+    rendered = score(syncnet, embeddings.all(), data, windows, frames)
+    real = score(syncnet, embed_pictures(syncnet, data.crops[frames]), data, windows, frames)
+    sheet.write(results / "contact_sheet.png")
+    figures.write_opening(results, tables, ridge, wrong, frames, data.fps)
+    figures.write_offsets(results, rendered, real)
+    known = split.validation[valid[split.validation]]
+    training = split.training[valid[split.training]]
     evidence = Evidence(
         rendered=rendered,
         real=real,
         windows=len(windows),
+        expressions=compare_expressions(
+            shape,
+            renderers.predict(known),
+            track.expression[known],
+            track.expression[training],
+        ),
         ridge=ridge,
         silence=silence,
-        official=official.score(heard, held_out.valid) if official else None,
+        official=(official.score(heard, held_out.known, run_numbers(frames)) if official else None),
     )
     found = report.figures(tables, evidence)
     details = report.with_intervals(found, intervals(tables, evidence, data.fps))
-    report.write_figures(metrics / "evaluation" / "details.json", details)
-    report.write_figures(metrics / "evaluation.json", report.headline(found))
+    report.write_figures(results / "details.json", details)
+    report.write_figures(results.parent / "evaluation.json", report.headline(found))
 
 
 if __name__ == "__main__":

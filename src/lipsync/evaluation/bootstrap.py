@@ -96,6 +96,20 @@ def correlations(blocks: Blocks, curves: np.ndarray, real: np.ndarray) -> np.nda
     return np.where(n >= 3, r, np.nan)
 
 
+def spreads(blocks: Blocks, values: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """(R,) standard deviation of values over that of real ones, of the rows (L,) with both known.
+
+    NaN where fewer than 3 are known or the real ones never move.
+    """
+    known = np.isfinite(values) & np.isfinite(real)
+    a, b = (_centred(each, known) for each in (values, real))
+    n, sum_a, sum_b, sum_aa, sum_bb = blocks.sums(np.stack([known, a, b, a * a, b * b], axis=1)).T
+    spread_a, spread_b = n * sum_aa - sum_a**2, n * sum_bb - sum_b**2
+    moves = (n >= 3) & (spread_b > 1e-9 * n * sum_bb)
+    share = divided(spread_a.clip(min=0), np.where(moves, spread_b, 0.0))
+    return np.sqrt(share)
+
+
 def _centred(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Less the mean of each curve's known rows, 0 where not known: sums of squares stay exact."""
     filled = np.where(known, values, 0.0)

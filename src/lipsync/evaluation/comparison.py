@@ -1,4 +1,4 @@
-"""comparison.mp4: the real head left, the rendered one right, with the held-out sound."""
+"""comparison.mp4: the real head left, the one from speech right, with the held-out sound."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,9 +21,9 @@ class Comparison:
     """Observes frames and writes them side by side; use it in a ``with``.
 
     Args:
-        boxes: (V, 4) of the held-out frames; what is shown lies around their middle and stays put
+        boxes: (J, 4) of the frames; what is shown lies around their middle and stays put
         size: (height, width) of the video in pixels
-        sound: mono float32 samples of the held-out part and their rate in Hz
+        sound: mono float32 samples of these frames and their rate in Hz
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Comparison:
         """Append a frame."""
         step = self._side / SIDE
         halves = []
-        for name, picture in (("real", instant.real), ("rendered", instant.rendered)):
+        for name, picture in (("real", instant.real), ("from speech", instant.rendered)):
             half = resample(picture, self._x0, self._y0, step, (SIDE, SIDE))
             halves.append(np.concatenate([label(name, SIDE), half]))
         self._writer.write(np.concatenate(halves, axis=1))

@@ -1,9 +1,10 @@
-"""What is known beside the tables: SyncNet's answers, the ridge baseline, silence."""
+"""What is known beside the tables: SyncNet's answers, expressions, the ridge baseline, silence."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from lipsync.evaluation.expressions import Expressions
 from lipsync.evaluation.heldout import Tables
 from lipsync.evaluation.official import OfficialScore
 from lipsync.evaluation.silence import Silence
@@ -17,19 +18,20 @@ class Evidence:
     Attributes:
         rendered, real: SyncNet's answers
         windows: of SyncNet that were scored
-        ridge: (V,) mouth opening that ridge regression predicts
+        expressions: predicted and filmed
+        ridge: (J,) mouth opening that ridge regression predicts
         official: distances that the published SyncNet sees
     """
 
     rendered: Judged | None = None
     real: Judged | None = None
     windows: int = 0
+    expressions: Expressions | None = None
     ridge: np.ndarray | None = None
     silence: Silence | None = None
     official: OfficialScore | None = None
 
     def counted_ridge(self, tables: Tables) -> np.ndarray:
-        """(V,) what ridge predicts in the frames in which the rendered mouth was read, else NaN."""
-        opening = tables.rendered.opening
-        known = np.isfinite(opening)
+        """(J,) what ridge predicts in the frames in which the rendered mouth was read, else NaN."""
+        known = np.isfinite(tables.spoken.opening)
         return np.where(known, np.nan if self.ridge is None else self.ridge, np.nan)

@@ -13,35 +13,36 @@ from lipsync.evaluation.report import shifted_correlations
 from lipsync.evaluation.shifts import WrongSpeech
 from lipsync.files import atomic_path
 from lipsync.syncnet.score import MAX_SHIFT, SyncScore
+from lipsync.training.split import evenly
 
 COLUMNS = 8  # frames on the contact sheet
-DIFFERENCE_GAIN = 4  # the difference is shown so many times stronger
 LABEL = 20  # pixels of height of a line of text
 DPI = 110
-REAL, RENDERED, WRONG, RIDGE = "#333333", "#1f77b4", "#d62728", "#9a9a9a"
+REAL, RENDERED, FILMED = "#333333", "#1f77b4", "#2ca02c"
+WRONG, RIDGE = "#d62728", "#9a9a9a"
 
 
 class ContactSheet:
-    """Crops of a few evenly spaced frames: real, rendered, and their difference below."""
+    """Crops of a few evenly spaced frames: real, with the filmed expression, and from speech.
 
-    def __init__(self, frames: int, start: int, fps: float) -> None:
-        self._rows = np.linspace(0, frames - 1, min(COLUMNS, frames)).round().astype(int).tolist()
-        self._start, self._fps = start, fps
+    Args:
+        frames: (J,) numbers of those that are rendered
+    """
+
+    def __init__(self, frames: np.ndarray, fps: float) -> None:
+        self._frames, self._fps = set(evenly(frames, COLUMNS).tolist()), fps
         self._columns: list[np.ndarray] = []
 
     def __call__(self, instant: Instant) -> None:
         """Observe a frame."""
-        if instant.row not in self._rows:
+        if instant.frame not in self._frames:
             return
-        real, rendered = instant.real_crop, instant.rendered_crop
-        difference = cv2.convertScaleAbs(cv2.absdiff(real, rendered), alpha=DIFFERENCE_GAIN)
-        seconds = (self._start + instant.row + 0.5) / self._fps
-        width = real.shape[1]
         named = [
-            (f"real, {seconds:.2f} s", real),
-            ("rendered", rendered),
-            (f"difference x {DIFFERENCE_GAIN}", difference),
+            (f"real, {(instant.frame + 0.5) / self._fps:.2f} s", instant.real_crop),
+            ("filmed expression", instant.filmed_crop),
+            ("from speech", instant.rendered_crop),
         ]
+        width = instant.real_crop.shape[1]
         parts = [part for text, crop in named for part in (label(text, width), crop)]
         self._columns.append(np.concatenate(parts))
 
@@ -60,19 +61,31 @@ def label(text: str, width: int) -> np.ndarray:
 
 
 def write_opening(
-    folder: Path, tables: Tables, ridge: np.ndarray, wrong: WrongSpeech, start: int, fps: float
+    folder: Path,
+    tables: Tables,
+    ridge: np.ndarray,
+    wrong: WrongSpeech,
+    frames: np.ndarray,
+    fps: float,
 ) -> None:
     """mouth_opening.png and mouth_opening.csv: opening over time; shifted_speech.csv: r by shift.
 
-    The picture shows what ridge regression predicts (V,) too, and one wrong speech, that of the
-    middle shift.
+    The picture shows what ridge regression predicts (J,) too, and one wrong speech, that of the
+    middle shift. Lines are broken where ``frames`` (J,) leave some out.
     """
-    seconds = (start + np.arange(len(tables.real.opening)) + 0.5) / fps
-    real, rendered, copied = (t.opening for t in (tables.real, tables.rendered, tables.copied))
+    seconds = (frames + 0.5) / fps
+    spoken, filmed, still = (t.opening for t in (tables.spoken, tables.filmed, tables.still))
+    curves = {
+        "real": tables.opening,
+        "rendered": spoken,
+        "filmed": filmed,
+        "still": still,
+        "ridge": ridge,
+    }
     write_csv(
         folder / "mouth_opening.csv",
-        ("seconds", "real", "rendered", "copied", "ridge"),
-        zip(seconds, real, rendered, copied, ridge, strict=True),
+        ("seconds", *curves),
+        zip(seconds, *curves.values(), strict=True),
     )
     write_csv(
         folder / "shifted_speech.csv",
@@ -81,16 +94,23 @@ def write_opening(
     )
     figure = new_figure((10, 3.6))
     axes = figure.subplots()
-    axes.plot(seconds, real, color=REAL, label="real")
-    axes.plot(seconds, rendered, color=RENDERED, label="rendered")
-    if np.isfinite(ridge).any():
-        axes.plot(seconds, ridge, color=RIDGE, linewidth=1, label="ridge regression")
+    cuts = np.flatnonzero(np.diff(frames) != 1) + 1
+    for name, colour, width, text in (
+        ("real", REAL, 1.5, "real"),
+        ("filmed", FILMED, 1, "rendered, expression as filmed"),
+        ("rendered", RENDERED, 1.5, "rendered from speech"),
+        ("ridge", RIDGE, 1, "ridge regression"),
+    ):
+        curve = curves[name]
+        if np.isfinite(curve).any():
+            broken = (np.insert(each.astype(float), cuts, np.nan) for each in (seconds, curve))
+            axes.plot(*broken, color=colour, linewidth=width, label=text)
     if len(wrong.shifts):
         middle = len(wrong.shifts) // 2
         axes.plot(
             seconds[tables.shifted_rows],
             tables.shifted_opening[:, middle],
-            ":o",
+            "o",
             color=WRONG,
             markersize=3,
             label=f"rendered, speech off by {wrong.shifts[middle] / fps:.1f} s",

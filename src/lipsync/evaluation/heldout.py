@@ -1,205 +1,224 @@
-"""One pass over the held-out frames: paint, paste, look, note down.
+"""One pass over the held-out frames: render, read lips, compare.
 
-Every figure comes from the tables that are noted here, one row a frame; pictures are handed to
-observers and forgotten, so memory does not grow with the length of the video. What paints and what
+Every figure comes from the tables that are filled here, one row a frame; pictures are handed to
+observers and forgotten, so memory does not grow with the length of the video. What renders and what
 reads lips is passed in.
 
-Three mouths are looked at in each frame: the real one, the rendered one, and the copied one, which
-is the reference picture pasted over every frame. In some frames the mouths that wrong speech makes
-are looked at too.
+Frames are rendered four times: with the filmed expression, refined and by retrieval alone; with the
+expression that is predicted from speech; and with that of silence, a mouth that never moves. Some
+are rendered with the expressions that wrong speech predicts too.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
 
-import cv2
 import numpy as np
 
-from lipsync.evaluation import pictures as P
-from lipsync.evaluation.seam import PasteEdge
+from lipsync.evaluation.frames import run_numbers
+from lipsync.evaluation.measures import FrameMeter, FrameMetrics
 from lipsync.evaluation.shifts import WrongSpeech
-from lipsync.faces.compositing import paste
+from lipsync.faces.crop import extract
 from lipsync.faces.landmarks import POINTS, mouth_opening
-from lipsync.faces.masks import paste_mask
+from lipsync.media.planes import rgb_of
 from lipsync.progress import progress
 from lipsync.training.split import evenly
 
-BLOCK = 32  # frames painted at once
+LOOKS = 100  # frames, evenly spread, in which seams and the lips of the two baselines are looked at
 
-Paint = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(frames (B,), frames whose speech is spoken (B,)) -> painted crops (B, S, S, 3) uint8"""
+Speak = Callable[[np.ndarray, int, np.ndarray | None], np.ndarray]
+"""(planes of a frame, changed in place; its number; expression (E,), or None for the filmed one)
+-> mask (S, S) float32 0..1, the weight of the new face"""
 ReadLips = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(picture (H, W, 3) uint8, box (4,)) -> points (468, 2), NaN where no face is seen"""
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """What the pass looks at: consecutive frames of one person.
+class Renderers:
+    """What renders faces.
 
     Attributes:
-        start: number of the first frame
-        pictures: the whole video, by frame number; each (H, W, 3) uint8
-        crops: (V, S, S, 3) uint8 of the held-out frames; may be a view
-        boxes: (V, 4) of the crops
-        valid: (V,) bool, false where no face was found: not judged, but shown
-        reference: (S, S, 3) uint8
+        refined, retrieved: start a shot; what they return renders its frames in order. With the
+            refiner, and by retrieval alone
+        predict: frames whose speech is heard (B,) -> expressions (B, E)
+        silence: number of a frame, outside the video, at which nothing is heard
     """
 
-    start: int
-    pictures: Sequence[np.ndarray]
+    refined: Callable[[], Speak]
+    retrieved: Callable[[], Speak]
+    predict: Callable[[np.ndarray], np.ndarray]
+    silence: int
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What is looked at; all but ``frames`` is of the whole video, by frame number.
+
+    Attributes:
+        frames: (J,) int64, ascending, those that are rendered
+        film: frame number -> planes (3 H / 2, W) uint8 of ``media.planes``, a copy
+        crops: (N, S, S, 3) uint8; may be a view
+        boxes: (N, 4) of the crops
+        valid: (N,) bool, false where no face was found: not judged, but shown
+    """
+
+    frames: np.ndarray
+    film: Callable[[int], np.ndarray]
     crops: np.ndarray
     boxes: np.ndarray
     valid: np.ndarray
-    reference: np.ndarray
+
+    @property
+    def known(self) -> np.ndarray:
+        """(J,) bool, whether there is a face"""
+        return self.valid[self.frames]
 
 
 @dataclass(frozen=True)
 class Instant:
-    """A held-out frame, real and rendered; pictures (H, W, 3), crops (S, S, 3), all uint8."""
+    """A held-out frame, real and rendered; pictures (H, W, 3), crops (S, S, 3), all uint8 RGB.
 
-    row: int  # of the tables; frame number less the first held-out frame's
+    ``filmed`` is rendered with the filmed expression, ``rendered`` with the predicted one.
+    """
+
+    row: int  # of the tables
+    frame: int
     box: np.ndarray
     real: np.ndarray
     rendered: np.ndarray
     real_crop: np.ndarray
+    filmed_crop: np.ndarray
     rendered_crop: np.ndarray
 
 
 @dataclass(frozen=True)
-class Table:
-    """How one kind of mouth looks, a row a frame; NaN where there is no face.
+class Tables:
+    """All that was measured, a row for each rendered frame.
 
     Attributes:
-        points: (V, 468, 2) pixels, read off the whole picture
-        error_mask, error_crop: (V,) mean squared error in the pasted region and over the crop
-        ssim_mask, ssim_crop: (V,)
-        detail: (V,) gradient energy in the pasted region
-        flicker: (V,) energy of the second difference in time there; NaN beside frames without face
-        edge: (V,) slope across the paste mask's edge; of the real mouth alone
-        border, step: (V,) slope and colour there that the real one does not have
+        points: (J, 468, 2) read off the real frames
+        spoken: with the expression from speech
+        filmed, retrieved: with the filmed expression, refined and by retrieval alone
+        still: with the expression of silence
+        shifted_rows: (M,) rows in which wrong speech was tried
+        shifted_opening: (M, K) mouth opening there, for each shift
     """
 
     points: np.ndarray
-    error_mask: np.ndarray
-    error_crop: np.ndarray
-    ssim_mask: np.ndarray
-    ssim_crop: np.ndarray
-    detail: np.ndarray
-    flicker: np.ndarray
-    edge: np.ndarray
-    border: np.ndarray
-    step: np.ndarray
-
-    @classmethod
-    def empty(cls, frames: int) -> "Table":
-        shapes = {"points": (frames, POINTS, 2)}
-        names = [field.name for field in fields(cls)]
-        return cls(**{name: np.full(shapes.get(name, (frames,)), np.nan) for name in names})
+    spoken: FrameMetrics
+    filmed: FrameMetrics
+    retrieved: FrameMetrics
+    still: FrameMetrics
+    shifted_rows: np.ndarray
+    shifted_opening: np.ndarray
 
     @property
     def opening(self) -> np.ndarray:
-        """(V,) mouth opening over the eye distance."""
+        """(J,) real mouth opening over the eye distance."""
         return mouth_opening(self.points)
 
 
 @dataclass(frozen=True)
-class Tables:
-    """All that was noted.
+class _Rendered:
+    """A frame as a viewer sees it."""
 
-    Attributes:
-        shifted_rows: (M,) rows that wrong speech was tried in
-        shifted_opening: (M, K) mouth opening there, for each shift
-    """
+    planes: np.ndarray
+    mask: np.ndarray
+    box: np.ndarray
 
-    real: Table
-    rendered: Table
-    copied: Table
-    shifted_rows: np.ndarray
-    shifted_opening: np.ndarray
+    @cached_property
+    def picture(self) -> np.ndarray:
+        """(H, W, 3) uint8 RGB"""
+        return rgb_of(self.planes)
 
-
-class _Noter:
-    """Fills a table frame after frame, for pictures are compared in time too."""
-
-    def __init__(self, frames: int, where: np.ndarray, edge: PasteEdge) -> None:
-        self.table = Table.empty(frames)
-        self._where, self._edge = where, edge
-        self._recent: list[tuple[int, np.ndarray]] = []  # row, luma; of up to three frames
-
-    def note(self, row: int, points: np.ndarray, crop: np.ndarray, real: np.ndarray) -> None:
-        table, where = self.table, self._where
-        luma, real_luma = P.grey(crop), P.grey(real)
-        table.points[row] = points
-        table.error_mask[row] = P.squared_error(crop, real, where)
-        table.error_crop[row] = P.squared_error(crop, real)
-        likeness = P.ssim_map(luma, real_luma)
-        table.ssim_mask[row] = likeness[where].mean()
-        table.ssim_crop[row] = P.inner(likeness).mean()
-        table.detail[row] = P.detail(luma, where)
-        if crop is real:
-            table.edge[row], table.border[row], table.step[row] = self._edge.gradient(luma), 0, 0
-        else:
-            table.border[row] = self._edge.border(luma, real_luma)
-            table.step[row] = self._edge.step(crop, real)
-        self._recent = [*self._recent[-2:], (row, luma)]
-        if len(self._recent) == 3 and self._recent[0][0] == row - 2:
-            before, now, after = (luma for _, luma in self._recent)
-            table.flicker[row - 1] = P.flicker(before, now, after, where)
+    @cached_property
+    def crop(self) -> np.ndarray:
+        """(S, S, 3) uint8 RGB"""
+        return extract(self.planes, self.box, len(self.mask))
 
 
-def look(
+def render_held_out(
     held_out: HeldOut,
-    paint: Paint,
+    renderers: Renderers,
     read_lips: ReadLips,
     wrong: WrongSpeech,
     shifted_frames: int,
     observers: Iterable[Callable[[Instant], None]] = (),
     name: str = "evaluate",
 ) -> Tables:
-    """Look at every held-out frame, and at ``shifted_frames`` of them with wrong speech.
+    """Render every frame of ``held_out.frames``, ``shifted_frames`` of them with wrong speech too.
 
     Args:
         observers: called with each frame in turn, in order
         name: shown with the progress
     """
     observers = list(observers)
-    start, valid, mask = held_out.start, held_out.valid, paste_mask(held_out.reference.shape[0])
-    edge = PasteEdge(mask)
-    real, rendered, copied = (_Noter(len(valid), mask > 0.5, edge) for _ in range(3))
-    shifted_rows = evenly(np.flatnonzero(valid), shifted_frames if len(wrong.shifts) else 0)
+    frames, known, size = held_out.frames, held_out.known, held_out.crops.shape[1]
+    looked = evenly(np.flatnonzero(known), LOOKS)
+    tried = evenly(looked, shifted_frames if len(wrong.shifts) else 0)
+    predicted = renderers.predict(frames)  # (J, E)
+    silent = renderers.predict(np.array([renderers.silence]))[0]
+    spoken, filmed, retrieved, still = (FrameMeter(len(frames), size) for _ in range(4))
+    points = np.full((len(frames), POINTS, 2), np.nan)
     shifted_opening: list[np.ndarray] = []
-    for row, face in progress(_painted(held_out, paint), total=len(valid), desc=name):
-        box, picture, truth = (
-            held_out.boxes[row],
-            held_out.pictures[start + row],
-            held_out.crops[row],
-        )
-        pasted, crop = paste(picture, face, box, mask), blend(truth, face, mask)
-        if valid[row]:
-            real.note(row, read_lips(picture, box), truth, truth)
-            rendered.note(row, read_lips(pasted, box), crop, truth)
-            copy = paste(picture, held_out.reference, box, mask)
-            copied_crop = blend(truth, held_out.reference, mask)
-            copied.note(row, read_lips(copy, box), copied_crop, truth)
-        if row in shifted_rows:
-            spoken = wrong.frames(start + row)  # (K,)
-            faces = paint(np.full_like(spoken, start + row), spoken)  # (K, S, S, 3)
-            points = [read_lips(paste(picture, other, box, mask), box) for other in faces]
-            shifted_opening.append(mouth_opening(np.stack(points)))  # (K,)
+    begins = np.diff(run_numbers(frames), prepend=-1) != 0
+    begins[1:] |= ~known[:-1]
+    shots: list[Speak] = []
+    for row, frame in progress(enumerate(frames.tolist()), total=len(frames), desc=name):
+        box, truth, planes = held_out.boxes[frame], held_out.crops[frame], held_out.film(frame)
+        real = rgb_of(planes)
+        if begins[row]:
+            shots = [renderers.refined(), renderers.refined(), renderers.retrieved()]
+            still_shot = renderers.refined()
+        shown = _Rendered(planes, np.zeros((size, size), np.float32), box)
+        as_filmed = shown
+        if known[row]:
+            points[row] = read_lips(real, box)
+            shown, as_filmed, alone = (
+                _render(speak, planes, frame, box, expression)
+                for speak, expression in zip(shots, (predicted[row], None, None), strict=True)
+            )
+            look = row in looked
+            for meter, rendered, read in (
+                (spoken, shown, True),
+                (filmed, as_filmed, True),
+                (retrieved, alone, look),
+            ):
+                meter.compare(row, frame, rendered.crop, truth, rendered.mask, seam=look)
+                if read:
+                    meter.metrics.points[row] = read_lips(rendered.picture, box)
+            if look:
+                rendered = _render(still_shot, planes, frame, box, silent)
+                still.compare(row, frame, rendered.crop, truth, rendered.mask, seam=True)
+                still.metrics.points[row] = read_lips(rendered.picture, box)
+        if row in tried:
+            expressions = renderers.predict(wrong.frames(frame))  # (K, E)
+            others = (
+                _render(renderers.refined(), planes, frame, box, each) for each in expressions
+            )
+            read_points = [read_lips(other.picture, box) for other in others]
+            shifted_opening.append(mouth_opening(np.stack(read_points)))  # (K,)
         for observer in observers:
-            observer(Instant(row, box, picture, pasted, truth, crop))
-    opening = np.array(shifted_opening).reshape(len(shifted_rows), len(wrong.shifts))
-    return Tables(real.table, rendered.table, copied.table, shifted_rows, opening)
+            observer(
+                Instant(row, frame, box, real, shown.picture, truth, as_filmed.crop, shown.crop)
+            )
+    return Tables(
+        points=points,
+        spoken=spoken.metrics,
+        filmed=filmed.metrics,
+        retrieved=retrieved.metrics,
+        still=still.metrics,
+        shifted_rows=tried,
+        shifted_opening=np.array(shifted_opening).reshape(len(tried), len(wrong.shifts)),
+    )
 
 
-def _painted(held_out: HeldOut, paint: Paint) -> Iterator[tuple[int, np.ndarray]]:
-    """Row and face with the right speech, (S, S, 3) uint8, of every held-out frame."""
-    for first in range(0, len(held_out.valid), BLOCK):
-        rows = np.arange(first, min(first + BLOCK, len(held_out.valid)))
-        frames = held_out.start + rows
-        yield from zip(rows.tolist(), paint(frames, frames), strict=True)
-
-
-def blend(crop: np.ndarray, face: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """``compositing.paste`` in the crop's own pixels: (S, S, 3) uint8 twice, mask (S, S)."""
-    return cv2.blendLinear(crop, face, 1 - mask, mask)
+def _render(
+    speak: Speak,
+    planes: np.ndarray,
+    frame: int,
+    box: np.ndarray,
+    expression: np.ndarray | None,
+) -> _Rendered:
+    changed = planes.copy()
+    return _Rendered(changed, speak(changed, frame, expression), box)

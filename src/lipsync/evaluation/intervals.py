@@ -12,9 +12,12 @@ import numpy as np
 
 from lipsync.evaluation import bootstrap as B
 from lipsync.evaluation.evidence import Evidence
-from lipsync.evaluation.heldout import Table, Tables
+from lipsync.evaluation.expressions import Expressions
+from lipsync.evaluation.heldout import Tables
+from lipsync.evaluation.measures import FrameMetrics
 from lipsync.evaluation.mouths import lip_distance, without
 from lipsync.evaluation.official import FPS, OfficialScore
+from lipsync.evaluation.report import error_beside_still
 from lipsync.evaluation.silence import Silence
 from lipsync.evaluation.sync import Judged
 from lipsync.syncnet.score import AVERAGE
@@ -29,45 +32,47 @@ def intervals(tables: Tables, evidence: Evidence, fps: float) -> Intervals:
         fps: of the video, which makes blocks of half a second; the published SyncNet has its own
     """
     block = B.BLOCK_SECONDS * fps
-    blocks = B.Blocks(len(tables.real.opening), block)
-    real, rendered, copied = tables.real, tables.rendered, tables.copied
-    correlation = B.correlations(blocks, rendered.opening, real.opening)
-    ridge = B.correlations(blocks, evidence.counted_ridge(tables), real.opening)
-    partial = _partials(blocks, rendered.opening, real.opening, copied.opening)
-    ridge_partial = _partials(blocks, evidence.counted_ridge(tables), real.opening, copied.opening)
+    blocks = B.Blocks(len(tables.points), block)
+    real, spoken, still = tables.opening, tables.spoken, tables.still
+    mouth = _mouth(blocks, spoken, tables)
+    ridge = B.correlations(blocks, evidence.counted_ridge(tables), real)
+    partial = _partials(blocks, spoken.opening, real, still.opening)
+    ridge_partial = _partials(blocks, evidence.counted_ridge(tables), real, still.opening)
     right, wrong, wrong_partial = _speeches(tables, block)
-    likeness, copied_likeness = _likeness(blocks, rendered), _likeness(blocks, copied)
+    face, retrieval = (_picture(blocks, each) for each in (tables.filmed, tables.retrieved))
+    copied = _picture(blocks, still)
+    beside_still = _psnr(B.means(blocks, error_beside_still(tables)))
     samples = {
-        "mouth": {
-            "correlation": correlation,
+        "face": _mouth(blocks, tables.filmed, tables) | face,
+        "retrieval": _mouth(blocks, tables.retrieved, tables) | retrieval,
+        "expression": _expression(evidence.expressions, block),
+        "mouth": mouth
+        | {
             "correlation_shifted": wrong,
             "partial": partial,
             "partial_shifted": wrong_partial,
-            "lip_distance": B.means(blocks, lip_distance(rendered.points, real.points)),
             **_silence(blocks, tables, evidence.silence, block),
         },
-        "picture": likeness
-        | {
-            "sharpness": B.ratios(blocks, rendered.detail, real.detail),
-            "flicker": B.ratios(blocks, rendered.flicker, real.flicker),
-            **_seam(blocks, rendered, real),
-        },
+        "picture": _picture(blocks, spoken),
         "sync": {
             "top1": _top1(evidence.rendered, block),
             "real_top1": _top1(evidence.real, block),
         },
         "ridge": {"correlation": ridge, "partial": ridge_partial},
         "copy": {
-            "correlation": B.correlations(blocks, copied.opening, real.opening),
-            "lip_distance": B.means(blocks, lip_distance(copied.points, real.points)),
-            **copied_likeness,
-            **_seam(blocks, copied, real),
+            "correlation": B.correlations(blocks, still.opening, real),
+            "lip_distance": B.means(blocks, lip_distance(still.points, tables.points)),
+            **{name: values for name, values in copied.items() if name != "flicker"},
         },
         "margin": {
-            "correlation_over_ridge": correlation - ridge,
+            "correlation_over_ridge": mouth["correlation"] - ridge,
             "partial_over_ridge": partial - ridge_partial,
             "correlation_over_shifted": right - wrong,
-            "psnr_mask_over_copy": _difference(likeness, copied_likeness, "psnr_mask"),
+            "psnr_region_over_copy": _difference(beside_still, copied["psnr_region"]),
+            **{
+                f"{name}_over_retrieval": _difference(face[name], retrieval[name])
+                for name in ("psnr_region", "sharpness", "flicker", "seam")
+            },
         },
     }
     if evidence.official:
@@ -75,6 +80,39 @@ def intervals(tables: Tables, evidence: Evidence, fps: float) -> Intervals:
     return {
         group: {name: B.interval(values) for name, values in figures.items()}
         for group, figures in samples.items()
+    }
+
+
+def _mouth(blocks: B.Blocks, mouth: FrameMetrics, tables: Tables) -> dict[str, np.ndarray]:
+    return {
+        "correlation": B.correlations(blocks, mouth.opening, tables.opening),
+        "spread": B.spreads(blocks, mouth.opening, tables.opening),
+        "lip_distance": B.means(blocks, lip_distance(mouth.points, tables.points)),
+    }
+
+
+def _picture(blocks: B.Blocks, mouth: FrameMetrics) -> dict[str, np.ndarray]:
+    return {
+        "psnr_region": _psnr(B.means(blocks, mouth.error_region)),
+        "psnr_mask": _psnr(B.means(blocks, mouth.error_mask)),
+        "ssim_mask": B.means(blocks, mouth.ssim_mask),
+        "sharpness": B.ratios(blocks, mouth.detail, mouth.real_detail),
+        "flicker": B.ratios(blocks, mouth.flicker, mouth.real_flicker),
+        "seam": 1 + B.ratios(blocks, mouth.border, mouth.real_edge),
+        "seam_step": B.means(blocks, mouth.step),
+    }
+
+
+def _expression(expressions: Expressions | None, block: float) -> dict[str, np.ndarray]:
+    if expressions is None:
+        return {}
+    blocks = B.Blocks(len(expressions.opening), block)
+    return {
+        "opening_r": B.correlations(blocks, expressions.opening, expressions.real_opening),
+        "width_r": B.correlations(blocks, expressions.width, expressions.real_width),
+        "spread": B.spreads(blocks, expressions.opening, expressions.real_opening),
+        "mean_ratio": B.ratios(blocks, expressions.opening, expressions.real_opening),
+        "closure": B.ratios(blocks, *expressions.closures()),
     }
 
 
@@ -101,14 +139,14 @@ def _speeches(tables: Tables, block: float) -> tuple[np.ndarray, np.ndarray, np.
         return _nothing(), _nothing(), _nothing()
     apart = (rows[-1] - rows[0]) / (len(rows) - 1)  # frames
     blocks = B.Blocks(len(rows), block / apart)
-    real, copied = tables.real.opening[rows], tables.copied.opening[rows]
+    real, still = tables.opening[rows], tables.still.opening[rows]
     each = B.correlations(blocks, tables.shifted_opening, real)  # (R, K)
-    each_partial = _partials(blocks, tables.shifted_opening, real, copied)
+    each_partial = _partials(blocks, tables.shifted_opening, real, still)
     wrong, wrong_partial = (
         B.divided(np.where(np.isfinite(r), r, 0.0).sum(axis=1), np.isfinite(r).sum(axis=1))
         for r in (each, each_partial)
     )
-    return B.correlations(blocks, tables.rendered.opening[rows], real), wrong, wrong_partial
+    return B.correlations(blocks, tables.spoken.opening[rows], real), wrong, wrong_partial
 
 
 def _silence(
@@ -127,33 +165,15 @@ def _silence(
     }
 
 
-def _likeness(blocks: B.Blocks, mouth: Table) -> dict[str, np.ndarray]:
-    return {
-        "psnr_mask": _psnr(B.means(blocks, mouth.error_mask)),
-        "psnr_crop": _psnr(B.means(blocks, mouth.error_crop)),
-        "ssim_mask": B.means(blocks, mouth.ssim_mask),
-        "ssim_crop": B.means(blocks, mouth.ssim_crop),
-    }
-
-
 def _psnr(error: np.ndarray) -> np.ndarray:
     """dB of mean squared errors (R,); infinite where there is none."""
     with np.errstate(divide="ignore"):
         return 10 * np.log10(255**2 / error)
 
 
-def _difference(
-    ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray], name: str
-) -> np.ndarray:
+def _difference(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):  # of two infinite ones
-        return ours[name] - theirs[name]
-
-
-def _seam(blocks: B.Blocks, mouth: Table, real: Table) -> dict[str, np.ndarray]:
-    return {
-        "seam": 1 + B.ratios(blocks, mouth.border, real.edge),
-        "seam_step": B.means(blocks, mouth.step),
-    }
+        return ours - theirs
 
 
 def _top1(judged: Judged | None, block: float) -> np.ndarray:

@@ -62,6 +62,24 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
 
+def spread(a: np.ndarray, b: np.ndarray) -> float:
+    """Standard deviation of a curve (N,) over that of another, where both are known.
+
+    NaN where they share fewer than 3 frames or the other one never moves.
+    """
+    known = np.isfinite(a) & np.isfinite(b)
+    if known.sum() < 3 or not np.ptp(b[known]):
+        return float("nan")
+    return float(a[known].std() / b[known].std())
+
+
+def mean_ratio(a: np.ndarray, b: np.ndarray) -> float:
+    """Sum of a curve (N,) over that of another, where both are known; NaN where that is 0."""
+    known = np.isfinite(a) & np.isfinite(b)
+    whole = float(b[known].sum())
+    return float(a[known].sum()) / whole if whole else float("nan")
+
+
 def partial_correlation(a: np.ndarray, b: np.ndarray, given: np.ndarray) -> float:
     """r of two curves (N,) after what a third one says of each, on a line, is taken away.
 

@@ -59,7 +59,7 @@ class OfficialFaces:
     """Observes frames and embeds the faces, real and rendered, at 25 pictures a second.
 
     Args:
-        squares: (V, 3) of the held-out frames from ``face_squares``
+        squares: (J, 3) of the rendered frames from ``face_squares``
         fps: of the video; pictures are dropped or repeated where it is not 25
     """
 
@@ -90,14 +90,22 @@ class OfficialFaces:
         self._done[kind].append(self._model.embed_lips(bgr)[0].cpu())  # (T - 4, E)
         self._recent[kind] = self._recent[kind][1 - PICTURES :]
 
-    def score(self, sound: np.ndarray, valid: np.ndarray) -> OfficialScore | None:
-        """Compare with the held-out sound (n,) -1..1 at 16 kHz; valid (V,), whether a face shows.
+    def score(self, sound: np.ndarray, valid: np.ndarray, run: np.ndarray) -> OfficialScore | None:
+        """Compare with the sound of the rendered frames (n,) -1..1 at 16 kHz.
 
         None where no five pictures in a row show a face.
+
+        Args:
+            valid: (J,) bool, whether a face shows
+            run: (J,) as of ``frames.run_numbers``; no window reaches from one run into the next
         """
-        shown = valid[self.rows]
+        shown, number = valid[self.rows], run[self.rows]
         count = max(0, len(shown) - PICTURES + 1)
-        whole = np.array([shown[i : i + PICTURES].all() for i in range(count)], bool)
+        last = PICTURES - 1
+        whole = np.array(
+            [shown[i : i + PICTURES].all() and number[i] == number[i + last] for i in range(count)],
+            bool,
+        )
         heard = embed_sound(self._model, mfcc(sound), len(whole), self._device)
         if not len(heard) or not whole[: len(heard)].any():
             return None

@@ -8,8 +8,9 @@ from lipsync.params import Section
 
 
 class EvaluateParams(Section, key="evaluate"):
-    """How thoroughly the leak test looks, painting shifts x shifted_frames pictures; judges."""
+    """How much is rendered: ``frames`` four times, and shifts x shifted_frames frames; judges."""
 
+    frames: int = Field(500, ge=100)  # held-out frames at most, in runs of two seconds
     shifts: int = Field(24, ge=1)  # wrong places of the speech, each a second or more away
-    shifted_frames: int = Field(30, ge=10)  # held-out frames painted at each, evenly spaced
+    shifted_frames: int = Field(30, ge=10)  # held-out frames rendered at each, evenly spaced
     official_syncnet: Path | None = None  # of the weights syncnet_v2.model, for LSE-D and LSE-C

@@ -15,20 +15,45 @@ import numpy as np
 
 from lipsync.evaluation.bootstrap import INTERVAL
 from lipsync.evaluation.evidence import Evidence
-from lipsync.evaluation.heldout import Table, Tables
-from lipsync.evaluation.mouths import correlation, lip_distance, partial_correlation
+from lipsync.evaluation.heldout import Tables
+from lipsync.evaluation.measures import FrameMetrics
+from lipsync.evaluation.mouths import (
+    correlation,
+    lip_distance,
+    mean_ratio,
+    partial_correlation,
+    spread,
+)
 from lipsync.evaluation.pictures import psnr
 from lipsync.files import atomic_path
 
 Figures = dict[str, Any]
 HEADLINE = (
+    "face.correlation",
+    "face.spread",
+    "face.psnr_region",
+    "face.psnr_mask",
+    "face.ssim_mask",
+    "face.sharpness",
+    "face.flicker",
+    "face.seam",
+    "retrieval.psnr_region",
+    "retrieval.psnr_mask",
+    "retrieval.sharpness",
+    "retrieval.flicker",
+    "retrieval.seam",
+    "expression.opening_r",
+    "expression.width_r",
+    "expression.spread",
+    "expression.closure",
     "mouth.correlation",
+    "mouth.spread",
     "mouth.correlation_shifted",
     "mouth.lip_distance",
     "mouth.silence",
     "mouth.silence_digital",
+    "picture.psnr_region",
     "picture.psnr_mask",
-    "picture.ssim_mask",
     "picture.sharpness",
     "picture.flicker",
     "picture.seam",
@@ -37,15 +62,16 @@ HEADLINE = (
     "sync.real_top1",
     "sync.real_offset",
     "ridge.correlation",
-    "copy.psnr_mask",
+    "copy.psnr_region",
 )
+EXPRESSION = ("opening_r", "width_r", "spread", "mean_ratio", "closure")
 CLOSED = 10.0  # percentile of the real opening that stands for a closed mouth
 DIGITS = {
     "psnr_mask": 2,
-    "psnr_crop": 2,
-    "psnr_mask_over_copy": 2,
+    "psnr_region": 2,
+    "psnr_region_over_copy": 2,
+    "psnr_region_over_retrieval": 2,
     "ssim_mask": 4,
-    "ssim_crop": 4,
     "lip_distance": 4,
     "opening_digital": 4,
     "opening_closed": 4,
@@ -54,84 +80,130 @@ DIGITS = {
 
 def shifted_correlations(tables: Tables) -> np.ndarray:
     """(K,) correlation of the opening that wrong speech makes with the real one, a shift each."""
-    real = tables.real.opening[tables.shifted_rows]  # (M,)
+    real = tables.opening[tables.shifted_rows]  # (M,)
     return np.array([correlation(curve, real) for curve in tables.shifted_opening.T])
 
 
 def shifted_partials(tables: Tables) -> np.ndarray:
-    """(K,) the same, given the opening that is read off the copied mouth."""
-    real, copied = (t.opening[tables.shifted_rows] for t in (tables.real, tables.copied))  # (M,)
-    return np.array(
-        [partial_correlation(curve, real, copied) for curve in tables.shifted_opening.T]
-    )
+    """(K,) the same, given the opening that is read off the still mouth."""
+    real, still = (each[tables.shifted_rows] for each in (tables.opening, tables.still.opening))
+    return np.array([partial_correlation(curve, real, still) for curve in tables.shifted_opening.T])
 
 
 def figures(tables: Tables, evidence: Evidence) -> Figures:
     """All figures in groups, not rounded."""
-    shifted = shifted_correlations(tables)
-    shifted = shifted[np.isfinite(shifted)]  # too few mouths could be read at the others
-    shifted_partial = shifted_partials(tables)
-    shifted_partial = shifted_partial[np.isfinite(shifted_partial)]
-    real, rendered, copied = tables.real, tables.rendered, tables.copied
-    follows = correlation(rendered.opening, real.opening)
-    tried = tables.shifted_rows
-    follows_tried = correlation(rendered.opening[tried], real.opening[tried])
-    ridge = correlation(evidence.counted_ridge(tables), real.opening)
-    partial = partial_correlation(rendered.opening, real.opening, copied.opening)
-    ridge_partial = partial_correlation(
-        evidence.counted_ridge(tables), real.opening, copied.opening
-    )
-    silence = evidence.silence
+    real, still = tables.opening, tables.still
+    expressions = evidence.expressions
     found = {
-        "mouth": {
-            "correlation": follows,
-            "correlation_shifted": float(np.mean(shifted)) if len(shifted) else None,
-            "correlation_shifted_abs": float(np.mean(np.abs(shifted))) if len(shifted) else None,
-            "partial": partial,
-            "partial_shifted": float(np.mean(shifted_partial)) if len(shifted_partial) else None,
-            "lip_distance": _lip_distance(rendered, real),
-            "silence": ratio(*silence.openings(tables)) if silence else None,
-            "silence_digital": silence.digital_ratio() if silence else None,
-            "opening_digital": _mean(silence.digital) if silence else None,
-            "opening_closed": _percentile(real.opening, CLOSED),
-        },
-        "picture": _likeness(rendered)
-        | {
-            "sharpness": ratio(rendered.detail, real.detail),
-            "flicker": ratio(rendered.flicker, real.flicker),
-        }
-        | _seam(rendered, real),
+        "face": _mouth(tables.filmed, tables) | _picture(tables.filmed),
+        "retrieval": _mouth(tables.retrieved, tables) | _picture(tables.retrieved),
+        "expression": expressions.figures() if expressions else dict.fromkeys(EXPRESSION),
+        "mouth": _mouth(tables.spoken, tables) | _leak(tables) | _silence(tables, evidence),
+        "picture": _picture(tables.spoken),
         "sync": {
             "top1": evidence.rendered.top1 if evidence.rendered else None,
             "offset": evidence.rendered.offset if evidence.rendered else None,
             "real_top1": evidence.real.top1 if evidence.real else None,
             "real_offset": evidence.real.offset if evidence.real else None,
         },
-        "ridge": {"correlation": ridge, "partial": ridge_partial},
+        "ridge": {
+            "correlation": correlation(evidence.counted_ridge(tables), real),
+            "partial": partial_correlation(evidence.counted_ridge(tables), real, still.opening),
+        },
         "copy": {
-            "correlation": correlation(copied.opening, real.opening),
-            "lip_distance": _lip_distance(copied, real),
+            "correlation": correlation(still.opening, real),
+            "lip_distance": _lip_distance(still, tables),
         }
-        | _likeness(copied)
-        | _seam(copied, real),
-        "margin": {
-            "correlation_over_ridge": follows - ridge,
-            "partial_over_ridge": partial - ridge_partial,
-            "correlation_over_shifted": (
-                follows_tried - float(np.mean(shifted)) if len(shifted) else None
-            ),
-            "psnr_mask_over_copy": psnr(rendered.error_mask) - psnr(copied.error_mask),
-        },
-        "held_out": {
-            "frames": int(np.isfinite(rendered.opening).sum()),
-            "shifts": len(shifted),
-            "sync_windows": evidence.windows,
-            "silent_frames": int(np.isfinite(silence.openings(tables)[0]).sum()) if silence else 0,
-        },
+        | _picture(still, in_time=False),
+    }
+    found["margin"] = _margins(found, tables)
+    silence = evidence.silence
+    found["held_out"] = {
+        "frames": int(np.isfinite(tables.spoken.opening).sum()),
+        "shifts": int(np.isfinite(shifted_correlations(tables)).sum()),
+        "sync_windows": evidence.windows,
+        "silent_frames": int(np.isfinite(silence.openings(tables)[0]).sum()) if silence else 0,
     }
     if evidence.official:
         found["official"] = evidence.official.figures()
     return found
+
+
+def _mouth(mouth: FrameMetrics, tables: Tables) -> Figures:
+    """How the lips that are read off rendered frames go with the real ones."""
+    return {
+        "correlation": correlation(mouth.opening, tables.opening),
+        "spread": spread(mouth.opening, tables.opening),
+        "lip_distance": _lip_distance(mouth, tables),
+    }
+
+
+def _leak(tables: Tables) -> Figures:
+    shifted, partial = (
+        each[np.isfinite(each)]  # too few mouths could be read at the others
+        for each in (shifted_correlations(tables), shifted_partials(tables))
+    )
+    spoken, still = tables.spoken, tables.still
+    return {
+        "correlation_shifted": float(np.mean(shifted)) if len(shifted) else None,
+        "correlation_shifted_abs": float(np.mean(np.abs(shifted))) if len(shifted) else None,
+        "partial": partial_correlation(spoken.opening, tables.opening, still.opening),
+        "partial_shifted": float(np.mean(partial)) if len(partial) else None,
+    }
+
+
+def _silence(tables: Tables, evidence: Evidence) -> Figures:
+    silence = evidence.silence
+    return {
+        "silence": mean_ratio(*silence.openings(tables)) if silence else None,
+        "silence_digital": silence.digital_ratio() if silence else None,
+        "opening_digital": _mean(silence.digital) if silence else None,
+        "opening_closed": _percentile(tables.opening, CLOSED),
+    }
+
+
+def _picture(mouth: FrameMetrics, in_time: bool = True) -> Figures:
+    found = {
+        "psnr_region": psnr(mouth.error_region),
+        "psnr_mask": psnr(mouth.error_mask),
+        "ssim_mask": _mean(mouth.ssim_mask),
+        "sharpness": mean_ratio(mouth.detail, mouth.real_detail),
+        "seam": 1 + mean_ratio(mouth.border, mouth.real_edge),
+        "seam_step": _mean(mouth.step),
+    }
+    if in_time:
+        found["flicker"] = mean_ratio(mouth.flicker, mouth.real_flicker)
+    return found
+
+
+def _margins(found: Figures, tables: Tables) -> Figures:
+    """What one is better than another by, on the same frames."""
+    mouth, ridge, face, retrieval = (
+        found[each] for each in ("mouth", "ridge", "face", "retrieval")
+    )
+    tried, shifted = tables.shifted_rows, mouth["correlation_shifted"]
+    follows = correlation(tables.spoken.opening[tried], tables.opening[tried])
+    return {
+        "correlation_over_ridge": mouth["correlation"] - ridge["correlation"],
+        "partial_over_ridge": mouth["partial"] - ridge["partial"],
+        "correlation_over_shifted": follows - shifted if shifted is not None else None,
+        "psnr_region_over_copy": (
+            psnr(error_beside_still(tables)) - psnr(tables.still.error_region)
+        ),
+        **{
+            f"{name}_over_retrieval": face[name] - retrieval[name]
+            for name in ("psnr_region", "sharpness", "flicker", "seam")
+        },
+    }
+
+
+def error_beside_still(tables: Tables) -> np.ndarray:
+    """(J,) of the frames from speech in the fixed region, where the still mouth was rendered too.
+
+    NaN elsewhere.
+    """
+    known = np.isfinite(tables.still.error_region)
+    return np.where(known, tables.spoken.error_region, np.nan)
 
 
 def with_intervals(found: Figures, intervals: Figures) -> Figures:
@@ -147,21 +219,8 @@ def with_intervals(found: Figures, intervals: Figures) -> Figures:
     return out
 
 
-def _lip_distance(mouth: Table, real: Table) -> float:
-    return _mean(lip_distance(mouth.points, real.points))
-
-
-def _likeness(mouth: Table) -> Figures:
-    return {
-        "psnr_mask": psnr(mouth.error_mask),
-        "psnr_crop": psnr(mouth.error_crop),
-        "ssim_mask": _mean(mouth.ssim_mask),
-        "ssim_crop": _mean(mouth.ssim_crop),
-    }
-
-
-def _seam(mouth: Table, real: Table) -> Figures:
-    return {"seam": 1 + ratio(mouth.border, real.edge), "seam_step": _mean(mouth.step)}
+def _lip_distance(mouth: FrameMetrics, tables: Tables) -> float:
+    return _mean(lip_distance(mouth.points, tables.points))
 
 
 def _mean(values: np.ndarray) -> float:
@@ -173,13 +232,6 @@ def _mean(values: np.ndarray) -> float:
 def _percentile(values: np.ndarray, percent: float) -> float:
     known = values[np.isfinite(values)]
     return float(np.percentile(known, percent)) if len(known) else float("nan")
-
-
-def ratio(rendered: np.ndarray, real: np.ndarray) -> float:
-    """Of the sums over the frames in which both are known; NaN where the real one is 0."""
-    known = np.isfinite(rendered) & np.isfinite(real)
-    whole = float(real[known].sum())
-    return float(rendered[known].sum()) / whole if whole else float("nan")
 
 
 def rounded(figures: Figures) -> Figures:

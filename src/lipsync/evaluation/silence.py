@@ -1,8 +1,9 @@
 """Is the mouth closed when nothing is said?
 
 Two looks at it. Where the held-out part has pauses, the rendered opening is compared with the real
-one in the same frames. Few short recordings pause there, so the generator is made to hear digital
-silence too, and its opening is compared with that of all pauses of the recording.
+one in the same frames. Few short recordings pause there, so the motion network is made to hear
+digital silence too, and the opening that is rendered is compared with that of all pauses of the
+recording.
 """
 
 from collections.abc import Iterable
@@ -10,14 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lipsync.evaluation.heldout import HeldOut, Paint, ReadLips, Tables
-from lipsync.faces.compositing import paste
+from lipsync.evaluation.heldout import HeldOut, ReadLips, Tables
 from lipsync.faces.landmarks import mouth_opening
+from lipsync.media.planes import rgb_of
 from lipsync.training.split import evenly
 
 INSIDE = 3  # frames; lips open before the sound and close after it
 LEAST_FRAMES = 10  # fewer are no pause to judge by
-LOOKS = 60  # frames at most, evenly spaced, whose lips are read for the second look
+LOOKS = 60  # frames of pauses at most, evenly spaced, whose lips are read for the second look
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,11 @@ class Silence:
     """Mouths in silence.
 
     Attributes:
-        rows: (V,) bool, held-out frames well inside a silence
+        rows: (J,) bool, rendered frames well inside a silence
         pauses: (P,) real opening in such frames of the whole recording, in order
         apart: how many such frames there are for each that was looked at
         digital: (M,) rendered opening in held-out frames when nothing at all is heard
-        digital_apart: how many held-out frames there are for each of these
+        digital_apart: how many rendered frames there are for each of these
     """
 
     rows: np.ndarray
@@ -39,11 +40,11 @@ class Silence:
     digital_apart: float
 
     def openings(self, tables: Tables) -> tuple[np.ndarray, np.ndarray]:
-        """Rendered and real opening (V,) in ``rows`` where both are known, NaN elsewhere.
+        """Rendered and real opening (J,) in ``rows`` where both are known, NaN elsewhere.
 
         NaN throughout where fewer than 10 frames are left.
         """
-        rendered, real = tables.rendered.opening, tables.real.opening
+        rendered, real = tables.spoken.opening, tables.opening
         counted = self.rows & np.isfinite(rendered) & np.isfinite(real)
         counted &= counted.sum() >= LEAST_FRAMES
         return np.where(counted, rendered, np.nan), np.where(counted, real, np.nan)
@@ -64,38 +65,29 @@ def silent_frames(audible: np.ndarray) -> np.ndarray:
 
 
 def measure_silence(
-    held_out: HeldOut,
-    paint: Paint,
-    silent_speech: int,
-    read_lips: ReadLips,
-    audible: np.ndarray,
-    boxes: np.ndarray,
-    valid: np.ndarray,
+    held_out: HeldOut, tables: Tables, read_lips: ReadLips, audible: np.ndarray
 ) -> Silence:
-    """Read real lips in pauses, and rendered ones that hear nothing.
+    """Read real lips in pauses; the still mouth of the tables is what is rendered in silence.
 
     Real openings are not taken from landmarks.npz: the tracker reads a closed mouth a little
     differently.
 
     Args:
-        silent_speech: number of a frame, outside the video, whose speech window is all silence
-        audible, valid: (N,) bool of the whole video; boxes: (N, 4)
+        audible: (N,) bool of the whole video
     """
     quiet = silent_frames(audible)
-    pauses, rows = np.flatnonzero(quiet & valid), np.flatnonzero(held_out.valid)
-    looked, painted = evenly(pauses, LOOKS), evenly(rows, LOOKS)
-    frames = held_out.start + painted
-    faces = paint(frames, np.full_like(frames, silent_speech))  # (M, S, S, 3)
-    pictures = held_out.pictures
+    pauses = np.flatnonzero(quiet & held_out.valid)
+    looked = evenly(pauses, LOOKS)
+    still = tables.still.opening
+    rendered = still[np.isfinite(still)]
     return Silence(
-        rows=quiet[held_out.start :],
-        pauses=_openings(read_lips(pictures[n], boxes[n]) for n in looked.tolist()),
-        apart=max(1.0, len(pauses) / max(1, len(looked))),
-        digital=_openings(
-            read_lips(paste(pictures[n], face, boxes[n]), boxes[n])
-            for n, face in zip(frames.tolist(), faces, strict=True)
+        rows=quiet[held_out.frames],
+        pauses=_openings(
+            read_lips(rgb_of(held_out.film(n)), held_out.boxes[n]) for n in looked.tolist()
         ),
-        digital_apart=max(1.0, len(rows) / max(1, len(painted))),
+        apart=max(1.0, len(pauses) / max(1, len(looked))),
+        digital=rendered,
+        digital_apart=max(1.0, int(held_out.known.sum()) / max(1, len(rendered))),
     )
 
 

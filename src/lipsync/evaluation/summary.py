@@ -8,6 +8,9 @@ from typing import Any
 from lipsync.errors import LipsyncError
 from lipsync.evaluation.bootstrap import INTERVAL
 
+Row = tuple[str, str, str, str]
+"""name, figure, its interval or "", what is good"""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -23,31 +26,72 @@ class Line:
     instead: "Line | None" = None
 
 
-# Most held-out parts have no pause; then the mouth counts that is painted when nothing is heard.
+# Most held-out parts have no pause; then the mouth counts that is rendered when nothing is heard.
 DIGITAL = Line(
     "open in digital silence, of pauses", "mouth.silence_digital", "{:.2f}", "at most 1.2"
 )
-LINES = (
-    Line("mouth follows the voice, r", "mouth.correlation", "{:.2f}", "above 0.85"),
-    Line("    ridge regression", "ridge.correlation", "{:.2f}", "not above that"),
-    Line("the same with wrong speech", "mouth.correlation_shifted", "{:.2f}", "-0.2 ... 0.2"),
-    Line("lips off by, of eye distance", "mouth.lip_distance", "{:.1%}", "below 3 %"),
-    Line("open in silence, of the real one", "mouth.silence", "{:.2f}", "at most 1.2", DIGITAL),
-    Line("in sync by SyncNet, top-1", "sync.top1", "{:.0%}", "above 80 %"),
-    Line("    the real video", "sync.real_top1", "{:.0%}", "above 80 %"),
-    Line("lips after sound, frames", "sync.offset", "{:+d}", "-1 ... 1"),
-    Line("PSNR in the pasted part, dB", "picture.psnr_mask", "{:.1f}", "above 28"),
-    Line("    of a still mouth", "copy.psnr_mask", "{:.1f}", "3 below that"),
-    Line("SSIM in the pasted part", "picture.ssim_mask", "{:.3f}", "above 0.9"),
-    Line("sharpness against the original", "picture.sharpness", "{:.2f}", "0.7 ... 1.3"),
-    Line("flicker against the original", "picture.flicker", "{:.2f}", "below 1.3"),
-    Line("visible seam, 1 is none", "picture.seam", "{:.2f}", "below 1.15"),
-    Line("ONNX against PyTorch", "export.parity_max_abs", "{:.0e}", "below 1e-3"),
-    Line("avatar, frames a second", "export.frames_per_second", "{:.0f}", "above 25"),
+SILENCE = Line(
+    "open in silence, of the real one", "mouth.silence", "{:.2f}", "at most 1.2", DIGITAL
 )
+BLOCKS = (
+    (
+        "Face, with the expression as filmed",
+        (
+            Line("mouth as filmed, r", "face.correlation", "{:.2f}", "above 0.97"),
+            Line("spread of its opening", "face.spread", "{:.2f}", "0.95 ... 1.05"),
+            Line("PSNR in the face region, dB", "face.psnr_region", "{:.1f}", "above 25"),
+            Line("    retrieval alone", "retrieval.psnr_region", "{:.1f}", "below that"),
+            Line("PSNR in the mask, dB", "face.psnr_mask", "{:.1f}", "above 24"),
+            Line("SSIM in the mask", "face.ssim_mask", "{:.3f}", "above 0.8"),
+            Line("sharpness against the original", "face.sharpness", "{:.2f}", "0.85 ... 1.15"),
+            Line("    retrieval alone", "retrieval.sharpness", "{:.2f}", "0.1 above at most"),
+            Line("flicker against the original", "face.flicker", "{:.2f}", "at most 1.15"),
+            Line("    retrieval alone", "retrieval.flicker", "{:.2f}", "above that"),
+            Line("visible seam, 1 is none", "face.seam", "{:.2f}", "at most 1.1"),
+            Line("    retrieval alone", "retrieval.seam", "{:.2f}", "above that"),
+        ),
+    ),
+    (
+        "Expression from speech",
+        (
+            Line("opening of the mouth, r", "expression.opening_r", "{:.2f}", "above 0.8"),
+            Line("width of the mouth, r", "expression.width_r", "{:.2f}", "above 0.4"),
+            Line("spread of the opening", "expression.spread", "{:.2f}", "0.85 ... 1.15"),
+            Line("closed when truly closed", "expression.closure", "{:.0%}", "above 60 %"),
+        ),
+    ),
+    (
+        "Both together",
+        (
+            Line("mouth follows the voice, r", "mouth.correlation", "{:.2f}", "above 0.8"),
+            Line("    ridge regression", "ridge.correlation", "{:.2f}", "not above that"),
+            Line("    wrong speech", "mouth.correlation_shifted", "{:.2f}", "-0.15 ... 0.15"),
+            Line("spread of its opening", "mouth.spread", "{:.2f}", "0.85 ... 1.15"),
+            Line("lips off by, of eye distance", "mouth.lip_distance", "{:.1%}", "below 3 %"),
+            Line(
+                "open in silence, of the real one",
+                "mouth.silence",
+                "{:.2f}",
+                "at most 1.2",
+                DIGITAL,
+            ),
+            Line("in sync by SyncNet, top-1", "sync.top1", "{:.0%}", "above 80 %"),
+            Line("    the real video", "sync.real_top1", "{:.0%}", "above 80 %"),
+            Line("lips after sound, frames", "sync.offset", "{:+d}", "-1 ... 1"),
+            Line("PSNR from speech, dB", "picture.psnr_region", "{:.1f}", "above 24"),
+            Line("    of a still mouth", "copy.psnr_region", "{:.1f}", "below that"),
+            Line("sharpness from speech", "picture.sharpness", "{:.2f}", "0.85 ... 1.15"),
+            Line("flicker from speech", "picture.flicker", "{:.2f}", "at most 1.3"),
+            Line("seam from speech", "picture.seam", "{:.2f}", "at most 1.15"),
+            Line("ONNX against PyTorch", "export.parity_max_abs", "{:.0e}", "below 1e-3"),
+            Line("avatar, frames a second", "export.frames_per_second", "{:.0f}", "above 25"),
+        ),
+    ),
+)
+LINES = tuple(line for _, lines in BLOCKS for line in lines)
 PLACES = (
     ("speaks new words", "data/{person}/render.mp4"),
-    ("real and rendered", "metrics/{person}/evaluation/comparison.mp4"),
+    ("real and from speech", "metrics/{person}/evaluation/comparison.mp4"),
     ("figures", "metrics/{person}/evaluation/"),
 )
 
@@ -63,13 +107,17 @@ def summary(person: str, root: Path) -> str:
     Raises:
         LipsyncError: the person was not evaluated yet, or a file is damaged.
     """
-    lines = [f"{person}, measured on video that no training saw:", ""]
-    rows = [("", "here", "95 % within", "good"), *table(person, root)]
-    width = [max(len(row[column]) for row in rows) for column in range(3)]
-    lines += [
-        f"  {n:<{width[0]}}  {v:>{width[1]}}   {i:<{width[2]}}   {g}".rstrip()
-        for n, v, i, g in rows
-    ]
+    lines = [f"{person}, measured on video that no training saw:"]
+    blocks = [(heading, [("", "here", "95 % within", "good"), *rows]) for heading, rows in
+              table(person, root)]  # fmt: skip
+    every = [row for _, rows in blocks for row in rows]
+    width = [max(len(row[column]) for row in every) for column in range(3)]
+    for heading, rows in blocks:
+        lines += ["", heading]
+        lines += [
+            f"  {n:<{width[0]}}  {v:>{width[1]}}   {i:<{width[2]}}   {g}".rstrip()
+            for n, v, i, g in rows
+        ]
     lines.append("")
     for name, place in PLACES:
         path = place.format(person=person)
@@ -78,8 +126,8 @@ def summary(person: str, root: Path) -> str:
     return "\n".join(lines)
 
 
-def table(person: str, root: Path) -> list[tuple[str, str, str, str]]:
-    """Rows (name, figure, its interval or "", what is good) of a person.
+def table(person: str, root: Path) -> list[tuple[str, list[Row]]]:
+    """Blocks of the summary: heading, and rows of a person.
 
     Raises:
         LipsyncError: as of ``summary``.
@@ -90,10 +138,12 @@ def table(person: str, root: Path) -> list[tuple[str, str, str, str]]:
         raise LipsyncError(f"{folder / 'evaluation.json'}: no such file; run `dvc repro`")
     values["export"] = _read(folder / "export.json") or {}
     details = _read(folder / "evaluation" / "details.json") or {}
-    return [
-        (line.name, _value(values, line), _interval(values, details, line), line.good)
-        for line in (_told(values, line) for line in LINES)
-    ]
+
+    def row(line: Line) -> Row:
+        line = _told(values, line)
+        return line.name, _value(values, line), _interval(values, details, line), line.good
+
+    return [(heading, [row(line) for line in lines]) for heading, lines in BLOCKS]
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -41,15 +41,17 @@ def audible_frames(sound: np.ndarray, rate: int, fps: float, frames: int) -> np.
 
 
 def scorable_windows(
-    valid: np.ndarray, audible: np.ndarray, start: int, model: SyncNet
+    valid: np.ndarray, audible: np.ndarray, frames: np.ndarray, model: SyncNet
 ) -> np.ndarray:
     """(W,) first frames of the windows that show a face throughout and hear more than silence.
 
     Args:
         valid, audible: (N,) bool of the whole video
-        start: first held-out frame
+        frames: (J,) those that are looked at
     """
-    first = runs(valid[start:], model.frames) + start  # (W,)
+    usable = np.zeros_like(valid)
+    usable[frames] = valid[frames]
+    first = runs(usable, model.frames)  # (W,)
     heard = np.concatenate([[0], np.cumsum(audible)])  # (N + 1,) audible frames before each
     begin = (first - model.context).clip(0)
     end = (first + model.frames + model.context).clip(max=len(audible))
@@ -61,8 +63,8 @@ class Judged(SyncScore):
     """A score and what it is made of.
 
     Attributes:
-        right: (V,) 1 or 0 for each held-out frame, whether the AVERAGE windows that begin there
-            give the right answer; NaN where they give none
+        right: (J,) 1 or 0 for each frame, whether the AVERAGE windows that begin there give the
+            right answer; NaN where they give none
     """
 
     right: np.ndarray
@@ -88,19 +90,23 @@ class PictureEmbeddings:
         self._waiting = []
 
     def all(self) -> torch.Tensor:
-        """(V, E) of all frames so far."""
+        """(J, E) of all frames so far."""
         if self._waiting:
             self._embed()
         return torch.cat(self._done)
 
 
 def score(
-    model: SyncNet, pictures: torch.Tensor, data: PersonData, windows: np.ndarray, start: int
+    model: SyncNet,
+    pictures: torch.Tensor,
+    data: PersonData,
+    windows: np.ndarray,
+    frames: np.ndarray,
 ) -> Judged | None:
     """Score lips against their own speech.
 
     Args:
-        pictures: (V, E) of the frames from ``start`` on
+        pictures: (J, E) of ``frames`` (J,), ascending numbers
         windows: (W,) ascending first frames of the windows that count
     Returns:
         None where there are fewer than AVERAGE consecutive windows: too little to judge.
@@ -110,9 +116,12 @@ def score(
     firsts = runs(counts, AVERAGE)
     if not len(firsts):
         return None
-    cosines = scan_offsets(model, pictures, data, windows - start, start)
+    start = int(frames[0])
+    whole = pictures.new_zeros(int(frames[-1]) + 1 - start, pictures.shape[1])
+    whole[torch.from_numpy(frames - start).to(pictures.device)] = pictures
+    cosines = scan_offsets(model, whole, data, windows - start, start)
     best = average_windows(cosines, windows, AVERAGE).argmax(1) - MAX_SHIFT  # (firsts,)
-    right = np.full(len(pictures), np.nan)
+    right = np.full(len(whole), np.nan)
     right[firsts - start] = np.abs(best) <= 1
     found = summarise(cosines, windows, AVERAGE)
-    return Judged(**vars(found), right=right)
+    return Judged(**vars(found), right=right[frames - start])

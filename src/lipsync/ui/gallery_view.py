@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from lipsync.errors import LipsyncError
-from lipsync.evaluation.summary import table
+from lipsync.evaluation.summary import Row, table
 from lipsync.ui.library import Library
 from lipsync.ui.speak_view import poster
 from lipsync.ui.words import error_line, note_line
@@ -14,13 +14,13 @@ from lipsync.ui.workspace import Workspace, url
 HEADLINES = {  # of the summary's rows: what the tile says
     "mouth follows the voice, r": "mouth follows the voice",
     "in sync by SyncNet, top-1": "in sync by SyncNet",
-    "PSNR in the pasted part, dB": "PSNR, dB",
-    "visible seam, 1 is none": "visible seam",
+    "sharpness from speech": "sharpness",
+    "seam from speech": "visible seam",
 }
 PICTURES = (
     (
         "contact_sheet.png",
-        "Real, rendered, and their difference, on video that no training saw",
+        "Real, rendered with the filmed expression, and from speech, on video that no training saw",
     ),
     ("mouth_opening.png", "Mouth opening over time, real and rendered"),
 )
@@ -46,28 +46,34 @@ def person_card(person: str, project: Path, workspace: Workspace) -> str:
     parts = [f"<h3>{escape(person)}</h3>"]
     film = _video(project / "data" / person / "render.mp4", workspace)
     try:
-        rows = table(person, project)
+        blocks = table(person, project)
     except LipsyncError as error:
         message = f"Not evaluated yet. {error}" if "no such file" in str(error) else str(error)
         parts.append(f'<div class="ls-shown">{film}<div>{note_line(message)}</div></div>')
         return f'<section class="ls-card">{"".join(parts)}</section>'
+    rows = [row for _, rows in blocks for row in rows]
     tiles = "".join(_tile(HEADLINES[row[0]], row[1], row[3]) for row in rows if row[0] in HEADLINES)
     parts.append(f'<div class="ls-shown">{film}<div class="ls-tiles">{tiles}</div></div>')
     for name, caption in PICTURES:
         parts.append(
             _picture(project / "metrics" / person / "evaluation" / name, caption, workspace)
         )
+    body = "".join(_block(heading, rows) for heading, rows in blocks)
+    parts.append(
+        '<details><summary>All figures</summary><div class="ls-scroll"><table class="ls-table">'
+        "<thead><tr><th></th><th>here</th><th>95 % within</th><th>good</th></tr></thead>"
+        f"{body}</table></div></details>"
+    )
+    return f'<section class="ls-card">{"".join(parts)}</section>'
+
+
+def _block(heading: str, rows: list[Row]) -> str:
     body = "".join(
         f"<tr><th>{escape(name)}</th><td>{escape(value)}</td><td>{escape(interval)}</td>"
         f"<td>{escape(good)}</td></tr>"
         for name, value, interval, good in rows
     )
-    parts.append(
-        '<details><summary>All figures</summary><div class="ls-scroll"><table class="ls-table">'
-        "<thead><tr><th></th><th>here</th><th>95 % within</th><th>good</th></tr></thead>"
-        f"<tbody>{body}</tbody></table></div></details>"
-    )
-    return f'<section class="ls-card">{"".join(parts)}</section>'
+    return f'<tbody><tr><th colspan="4" scope="rowgroup">{escape(heading)}</th></tr>{body}</tbody>'
 
 
 def verdict(value: str, good: str) -> bool | None:
