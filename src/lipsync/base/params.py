@@ -10,7 +10,7 @@ class BaseParams(Section, key="base"):
 
     people: tuple[str, ...] = ()  # names; with none, no base is trained
     frames: int | None = Field(None, ge=100)  # of a person at most, in either part; None: all
-    epochs: PositiveInt = 18  # of the base's generator, over all of these people's frames
+    epochs: PositiveInt = 8  # of the base's refiner, over all of these people's frames
 
 
 class AdapterParams(Section, key="adapter"):
@@ -22,5 +22,3 @@ class AdapterParams(Section, key="adapter"):
 
     rank: PositiveInt = 4
     alpha: PositiveFloat = 8.0  # the change is scaled by alpha / rank
-    lips_epochs: PositiveInt = 60  # of the lips' nets: more forget what others taught
-    straight: float = Field(0.3, ge=0, le=1)  # share of ridge regression in the lips' guess

@@ -1,1 +1,1 @@
-"""The face generator: a hidden lower face, painted anew from what is said."""
+"""The refiner: a small U-Net that decides how a face is put together from warped exemplars."""

@@ -9,7 +9,6 @@ product is added to W, and nothing is left to pay for.
 
 import copy
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -25,12 +24,10 @@ class AdapterShape:
 
     Attributes:
         rank, alpha: of all layers
-        straight: share of the straight line in the guess of the lips, 0..1
     """
 
     rank: int
     alpha: float
-    straight: float
 
 
 class Adapted(nn.Module):
@@ -81,17 +78,15 @@ class Adapted(nn.Module):
         return layer
 
 
-def adapt(module: nn.Module, rank: int, alpha: float, leave: tuple[nn.Module, ...] = ()) -> None:
+def adapt(module: nn.Module, rank: int, alpha: float) -> None:
     """Freeze ``module`` and put adapters on its convolutions and linear layers, in place.
 
-    Left as they are: layers that are so small that rank ``rank`` saves nothing, and those below
-    ``leave``.
+    Layers that are so small that rank ``rank`` saves nothing are left as they are.
     """
     module.requires_grad_(False)
-    left = {id(layer) for one in leave for layer in one.modules()}
     for parent in list(module.modules()):
         for name, layer in list(parent.named_children()):
-            if not isinstance(layer, Layer) or id(layer) in left:
+            if not isinstance(layer, Layer):
                 continue
             adapted = Adapted(layer, rank, alpha)
             if _count(adapted) - _count(layer) < _count(layer):
@@ -104,11 +99,6 @@ def merge(module: nn.Module) -> None:
         for name, layer in list(parent.named_children()):
             if isinstance(layer, Adapted):
                 setattr(parent, name, layer.merged())
-
-
-def adapters(module: nn.Module) -> Iterator[nn.Parameter]:
-    """What may be trained of an adapted module."""
-    return (weight for name, weight in module.named_parameters() if MARK in name)
 
 
 def _count(module: nn.Module) -> int:

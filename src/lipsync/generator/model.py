@@ -1,135 +1,131 @@
-"""U-Net that paints the lower face from the lips that speech implies, a reference picture and what
-is visible above.
+"""U-Net that refines a face which was put together from warped exemplars.
 
-- The crop is masked inside (``faces.masks.visible_mask``), so nothing of the target's mouth can
-  reach the network, however it is called.
-- Convolutions run at a quarter of the crop's side and less, where a processor is quick, and only
-  where they count: the encoder looks at the band that is visible, and the finest level of the
-  decoder paints from the first pasted row down. Above that the reference passes unchanged.
-- Speech becomes the shape of the lips (``generator.speech``), and this enters every block of the
-  bottleneck and the decoder as FiLM (Perez et al., 2018): a scale and a shift of each channel.
-- The reference has an encoder of its own. A person's reference is one picture, so at export its
-  features are constants and cost nothing.
-- The picture is the reference, moved by a smooth flow, plus what is painted over it: head and jaw
-  move texture that is already sharp; what it does not show, like the inside of the mouth, is paint.
-- A learned map at each level tells the network where on the face it is, which flat skin does not.
-- No normalisation layers: residual branches start small (De & Smith, 2020), which leaves nothing
-  to fold, no batch statistics and no disagreement between training and rendering.
+It decides more than it paints. At a quarter of the working size's side it says, everywhere:
+
+- whether the texture is that of the mouth exemplar or of the face exemplar;
+- whether the shading is the texture's own or that of the blend of several exemplars;
+- from where, at most a few pixels aside, the texture is fetched;
+- what is added to the colour, smoothly.
+
+Between and around the lips, where no exemplar may show what is wanted, it may add twice as finely.
+Detail comes from the exemplars alone, so it is as sharp as the video is. Before any training it
+changes nothing: then the face is the one that ``retrieval.pasting.undecided`` makes.
+
+Of the frame it sees what lies above the lower lids; the rest is masked inside, so nothing of the
+filmed mouth can reach it.
 """
 
 import copy
 import itertools
-import math
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lipsync.faces.masks import PASTE_START, VISIBLE_END, visible_mask
+from lipsync.faces.masks import visible_mask
 from lipsync.generator.adapter import merge
-from lipsync.generator.speech import LipPredictor
+from lipsync.retrieval.pasting import LOW
 from lipsync.training.layers import initialise
 
 PATCH = 4  # pixels of the square that becomes one position of the finest level
 GAIN = 0.2  # of a residual branch at the start
+FLOW = 0.1  # shares of the crop's side that a flow of 1 is
+SCALE = 0.05  # of what the head says: an early step of the optimiser changes little
+LOGIT = 10.0  # logits of a share that the head's 1 is
+LEAST_SHARE = 0.01  # a mask's 0 and 1 are taken for this and 1 less this: the network may object
+INPUTS = 4 * 3 + 2  # channels: four pictures, two masks
+HEAD = (1, 1, 2, 3, 3 * 4)  # mouth share, shading share, flow, colour, finer colour of the mouth
 
 
-class Generator(nn.Module):
-    """Paints crops.
+class Decided(NamedTuple):
+    """What the refiner decides.
+
+    share (B, 1, S, S) 0..1, of the mouth exemplar; flow (B, 2, S, S) x and y in shares of the
+    crop's side; correction (B, 3, S, S) of 0..1, added to the texture.
+    """
+
+    share: torch.Tensor
+    flow: torch.Tensor
+    correction: torch.Tensor
+
+
+class Refiner(nn.Module):
+    """Refines faces at the working size.
 
     Args:
-        size: S, pixels of the crop; a multiple of 32
-        speech_dimension: D
-        past, future: speech rows before and after the frame
+        size: S, pixels; a multiple of 32
         channels: of the levels, from fine (S / 4) to coarse
-        code_channels: of the lips' code as the blocks receive it
-        shapes, members, lips_channels, lips_dropout, lips_straight: of ``LipPredictor``
+
+    Attributes:
+        config: the arguments
     """
 
     visible: torch.Tensor
+    kernel: torch.Tensor
 
-    def __init__(
-        self,
-        size: int,
-        speech_dimension: int,
-        past: int,
-        future: int,
-        *,
-        channels: tuple[int, ...] = (48, 80, 112),
-        code_channels: int = 128,
-        shapes: int = 8,
-        members: int = 8,
-        lips_channels: int = 32,
-        lips_dropout: float = 0.3,
-        lips_straight: float = 0.3,
-    ) -> None:
+    def __init__(self, size: int, *, channels: tuple[int, ...] = (48, 80, 112)) -> None:
         super().__init__()
-        self.past, self.future = past, future
-        self.config = {
-            "size": size,
-            "speech_dimension": speech_dimension,
-            "past": past,
-            "future": future,
-            "channels": list(channels),
-            "code_channels": code_channels,
-            "shapes": shapes,
-            "members": members,
-            "lips_channels": lips_channels,
-            "lips_dropout": lips_dropout,
-            "lips_straight": lips_straight,
-        }
+        self.config: dict[str, Any] = {"size": size, "channels": list(channels)}
         self.register_buffer("visible", torch.from_numpy(visible_mask(size)), persistent=False)
-        step = PATCH << len(channels) - 1  # pixels of the square behind a coarsest position
-        self.band = step * math.ceil(VISIBLE_END * size / step)  # rows that the encoder sees
-        self.top = 2 * PATCH * math.floor(PASTE_START * size / (2 * PATCH))  # first painted row
-        self.lips = LipPredictor(
-            speech_dimension,
-            past + 1 + future,
-            shapes,
-            members,
-            lips_channels,
-            lips_dropout,
-            lips_straight,
+        self.register_buffer("kernel", gaussian(LOW * size), persistent=False)
+        self.stem = nn.Conv2d(INPUTS, channels[0], 2 * PATCH, stride=PATCH, padding=PATCH // 2)
+        self.down = nn.ModuleList(
+            nn.Conv2d(fine, coarse, 3, stride=2, padding=1)
+            for fine, coarse in itertools.pairwise(channels)
         )
-        self.code = nn.Sequential(
-            nn.Linear(shapes, code_channels),
-            nn.ReLU(),
-            nn.Linear(code_channels, code_channels),
-            nn.ReLU(),
+        self.bottom = nn.Sequential(Block(channels[-1]), Block(channels[-1]))
+        self.up = nn.ModuleList(
+            nn.Conv2d(coarse, fine, 1) for fine, coarse in itertools.pairwise(channels)
         )
-        self.encoder = Encoder(channels)
-        self.reference = Encoder(channels)
-        self.place = nn.ParameterList(
-            torch.randn(1, width, size // PATCH >> level, size // PATCH >> level)
-            for level, width in enumerate(channels)
-        )
-        self.bottom = nn.ModuleList(Block(channels[-1], code_channels) for _ in range(2))
         self.decoder = nn.ModuleList(
-            Decode(coarse, fine, code_channels) for fine, coarse in itertools.pairwise(channels)
+            nn.Sequential(Block(fine), Block(fine)) for fine in channels[:-1]
         )
-        self.paint = nn.Conv2d(channels[0], 3 * PATCH**2, 3, padding=1)
-        self.flow = nn.Conv2d(channels[0], 2, 3, padding=1)
+        self.head = nn.Conv2d(channels[0], sum(HEAD), 3, padding=1)
         initialise(self)
-        # At the start the reference passes unchanged and all lips have the mean shape.
-        for last in (self.flow, self.paint, self.lips.head, self.lips.line):
-            nn.init.zeros_(last.weight)
+        nn.init.zeros_(self.head.weight)
 
     def forward(
-        self, crop: torch.Tensor, reference: torch.Tensor, speech: torch.Tensor
-    ) -> torch.Tensor:
-        """Paint the face that says ``speech``.
+        self,
+        face: torch.Tensor,
+        mouth: torch.Tensor,
+        blend: torch.Tensor,
+        crop: torch.Tensor,
+        mouth_mask: torch.Tensor,
+        inner: torch.Tensor,
+    ) -> Decided:
+        """Decide about a batch of frames.
 
         Args:
-            crop: (B, 3, S, S) 0..1 RGB; what the mask hides is not looked at
-            reference: (1 or B, 3, S, S) 0..1 RGB
-            speech: (B, past + 1 + future, D)
-        Returns:
-            (B, 3, S, S) RGB around 0..1; clamp before showing
+            face, mouth, blend: (B, 3, S, S) 0..1 RGB, layers of ``retrieval.layers``
+            crop: (B, 3, S, S) of the frame; what the mask hides is not looked at
+            mouth_mask, inner: (B, 1, S, S) 0..1
         """
-        return self.generate(crop, self.encode_reference(reference), self.lips(speech))
+        seen = crop * self.visible
+        pictures = torch.cat([face, mouth, blend, seen], 1) - 0.5
+        maps = [F.relu(self.stem(torch.cat([pictures, mouth_mask, inner], 1)))]
+        for down in self.down:
+            maps.append(F.relu(down(maps[-1])))
+        out = self.bottom(maps[-1])
+        for level in range(len(self.up) - 1, -1, -1):
+            wide = F.interpolate(self.up[level](out), scale_factor=2.0, mode="nearest")
+            out = self.decoder[level](F.relu(wide + maps[level]))
+        share, shading, flow, colour, fine = (SCALE * self.head(out).float()).split(HEAD, 1)
+        prior = mouth_mask.clamp(LEAST_SHARE, 1 - LEAST_SHARE)
+        share = _nudged(prior, LOGIT * self._enlarged(share))
+        shading = _nudged(1 - prior, LOGIT * self._enlarged(shading))
+        texture = torch.lerp(face, mouth, share)
+        correction = shading * low_pass(blend - texture, self.kernel) + self._enlarged(colour)
+        finer = self._enlarged(F.pixel_shuffle(fine, 2))  # (B, 12, S/4, S/4) -> (B, 3, S, S)
+        return Decided(share, FLOW * self._enlarged(flow), correction + mouth_mask * finer)
 
-    def folded(self) -> "Generator":
-        """A copy that paints the same with fewer operations, adapters merged; not for training."""
+    def _enlarged(self, maps: torch.Tensor) -> torch.Tensor:
+        """(B, C, s, s) -> (B, C, S, S)"""
+        size = self.visible.shape[-1]
+        return F.interpolate(maps, size=(size, size), mode="bilinear", align_corners=False)
+
+    def folded(self) -> "Refiner":
+        """A copy that does the same with fewer operations, adapters merged; not for training."""
         copied = copy.deepcopy(self)
         merge(copied)
         for module in copied.modules():
@@ -137,93 +133,62 @@ class Generator(nn.Module):
                 module.fold()
         return copied
 
-    def encode_reference(self, reference: torch.Tensor) -> list[torch.Tensor]:
-        """The picture itself, and its features with those of the place, fine to coarse."""
-        features = self.reference(reference)
-        return [reference, *(maps + at for maps, at in zip(features, self.place, strict=True))]
 
-    def generate(
-        self, crop: torch.Tensor, reference: list[torch.Tensor], lips: torch.Tensor
-    ) -> torch.Tensor:
-        """``forward`` with the reference's features and the lips, (B, shapes), at hand."""
-        picture, *features = reference
-        code = self.code(lips)  # (B, C)
-        skips = self.encoder(crop[:, :, : self.band] * self.visible[: self.band])
-        out = _join(features[-1], skips[-1])
-        for block in self.bottom:
-            out = block(out, code)
-        for level in range(len(self.decoder) - 1, -1, -1):
-            seen = _join(features[level], skips[level])
-            if level == 0:
-                out = out[:, :, self.top // (2 * PATCH) :]
-                seen = seen[:, :, self.top // PATCH :]
-            out = self.decoder[level](out, seen, code)
-        painted = F.pixel_shuffle(self.paint(out), PATCH)  # (B, 3, S - top, S)
-        face = warp(picture, self.flow(out), self.top) + painted
-        above = picture[:, :, : self.top].expand(face.shape[0], -1, -1, -1)
-        return torch.cat([above, face], 2)
+def _nudged(prior: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    """A share 0..1 moved by logits; 0 leaves it."""
+    return torch.sigmoid(torch.log(prior / (1 - prior)) + logits)
 
 
-def _join(whole: torch.Tensor, band: torch.Tensor) -> torch.Tensor:
-    """Add features of the upper rows, (B, c, h, W), to those of all rows, (1 or B, c, H, W)."""
-    return whole + F.pad(band, (0, 0, 0, whole.shape[2] - band.shape[2]))
+def compose(
+    face: torch.Tensor, mouth: torch.Tensor, decided: Decided, *, moved: bool = True
+) -> torch.Tensor:
+    """The refined face (B, 3, S, S) around 0..1, at the working size.
 
-
-def warp(picture: torch.Tensor, flow: torch.Tensor, top: int) -> torch.Tensor:
-    """Fetch each pixel below row ``top`` from where the flow points, bilinearly.
-
-    Args:
-        picture: (1 or B, 3, S, S)
-        flow: (B, 2, (S - top) / 4, S / 4), x and y in quarters of the crop's half side; 0 stays
-    Returns:
-        (B, 3, S - top, S)
+    moved: whether the flow is followed
     """
-    size = picture.shape[-1]
-    shape = (size - top, size)
-    fine = F.interpolate(flow / 4, size=shape, mode="bilinear", align_corners=False)
+    texture = torch.lerp(face, mouth, decided.share)
+    if moved:
+        texture = warp(texture, decided.flow)
+    return texture + decided.correction
+
+
+def warp(pictures: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
+    """Fetch each pixel of pictures (B, C, S, S) from where a flow (B, 2, S, S) points."""
+    size = pictures.shape[-1]
     place = (torch.arange(size, device=flow.device) + 0.5) * (2 / size) - 1  # centres, -1 ... 1
-    grid = torch.stack(torch.meshgrid(place, place[top:], indexing="xy"))  # (2, S - top, S)
-    picture = picture.expand(flow.shape[0], -1, -1, -1)
-    # Clamped to the centres of the outermost pixels: ONNX Runtime takes three times as long to do
-    # the same with padding_mode="border".
-    where = (grid + fine).clamp(1 / size - 1, 1 - 1 / size)
-    return F.grid_sample(picture, where.permute(0, 2, 3, 1), align_corners=False)
+    grid = torch.stack(torch.meshgrid(place, place, indexing="xy"), -1)  # (S, S, 2)
+    where = (grid + 2 * flow.permute(0, 2, 3, 1)).clamp(1 / size - 1, 1 - 1 / size)
+    return F.grid_sample(pictures, where, mode="bicubic", align_corners=False)
 
 
-class Encoder(nn.Module):
-    """A picture as feature maps at S/4, S/8, ..."""
+def gaussian(sigma: float) -> torch.Tensor:
+    """(2 r + 1,) weights of a Gaussian that add up to 1, with r of three sigma."""
+    reach = torch.arange(-int(3 * sigma + 0.5), int(3 * sigma + 0.5) + 1)
+    weights = torch.exp(-0.5 * (reach / sigma) ** 2)
+    return weights / weights.sum()
 
-    def __init__(self, channels: tuple[int, ...]) -> None:
-        super().__init__()
-        self.stem = nn.Conv2d(3, channels[0], 2 * PATCH, stride=PATCH, padding=PATCH // 2)
-        self.down = nn.ModuleList(
-            nn.Conv2d(fine, coarse, 3, stride=2, padding=1)
-            for fine, coarse in itertools.pairwise(channels)
-        )
 
-    def forward(self, picture: torch.Tensor) -> list[torch.Tensor]:
-        """(B, 3, H, S) -> [(B, c0, H/4, S/4), (B, c1, H/8, S/8), ...]"""
-        maps = [F.relu(self.stem(picture))]
-        for down in self.down:
-            maps.append(F.relu(down(maps[-1])))
-        return maps
+def low_pass(pictures: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
+    """Smooth pictures (B, C, H, W) along both axes by a kernel (k,), k odd."""
+    channels, reach = pictures.shape[1], len(kernel) // 2
+    across = kernel.to(pictures.dtype).expand(channels, 1, 1, -1)
+    padded = F.pad(pictures, (reach,) * 4, mode="replicate")
+    smooth = F.conv2d(padded, across, groups=channels)
+    return F.conv2d(smooth, across.transpose(2, 3), groups=channels)
 
 
 class Block(nn.Module):
-    """Residual block whose inner channels the lips scale and shift."""
+    """Residual block."""
 
-    def __init__(self, channels: int, code_channels: int) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.film = nn.Linear(code_channels, 2 * channels)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
         self.gain: nn.Parameter | None = nn.Parameter(torch.full((), GAIN))
 
-    def forward(self, maps: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
-        """(B, c, H, W), (B, C) -> (B, c, H, W)"""
-        scale, offset = self.film(code)[..., None, None].chunk(2, dim=1)  # (B, c, 1, 1) each
-        inner = F.relu(self.first(maps) * (1 + scale) + offset)
-        branch = self.second(inner)
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """(B, c, H, W) -> (B, c, H, W)"""
+        branch = self.second(F.relu(self.first(maps)))
         return maps + (branch if self.gain is None else self.gain * branch)
 
     def fold(self) -> None:
@@ -233,18 +198,3 @@ class Block(nn.Module):
                 for parameter in self.second.parameters():
                     parameter.mul_(self.gain)
             self.gain = None
-
-
-class Decode(nn.Module):
-    """Twice the side, joined with what the encoders saw there."""
-
-    def __init__(self, coarse: int, fine: int, code_channels: int) -> None:
-        super().__init__()
-        self.up = nn.Conv2d(coarse, fine, 1)
-        self.block = Block(fine, code_channels)
-        self.refine = Block(fine, code_channels)
-
-    def forward(self, maps: torch.Tensor, seen: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
-        """(B, coarse, H, W), (B, fine, 2H, 2W), (B, C) -> (B, fine, 2H, 2W)"""
-        up = F.interpolate(self.up(maps), scale_factor=2.0, mode="nearest")
-        return self.refine(self.block(F.relu(up + seen), code), code)

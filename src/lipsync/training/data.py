@@ -12,7 +12,7 @@ import torch
 
 from lipsync.errors import LipsyncError
 
-FACES = ("crops", "valid", "seen", "lips")  # what a training reads of faces.npz
+FACES = ("crops", "boxes", "valid", "seen", "lips")  # what a training reads of faces.npz
 SPEECH = ("rows", "silence", "per_decibel", "instants", "fps", "weights_sha256")  # of speech.npz
 
 
@@ -109,10 +109,12 @@ class PersonData(AudioData):
 
     Attributes:
         crops: (N, 3, S, S) uint8 RGB, channels_last in memory
+        boxes: (N, 4) float32 x0, y0, x1, y1 of the crops in pixels of the video
         lips: (N, 40, 2) float32 points of the lips in crop pixels, NaN where not valid
     """
 
     crops: torch.Tensor
+    boxes: np.ndarray
     lips: torch.Tensor
 
     @property
@@ -129,12 +131,6 @@ class PersonData(AudioData):
     def mouth(self) -> torch.Tensor:
         """(N, 4) float32 x0, y0, x1, y1 around the lips in crop pixels"""
         return torch.cat([self.lips.amin(1), self.lips.amax(1)], dim=1)
-
-    @cached_property
-    def lip_shapes(self) -> torch.Tensor:
-        """(N, 80) float32: the lips' points around their own middle, of the crop's side."""
-        middle = self.lips.mean(1, keepdim=True)  # (N, 1, 2)
-        return ((self.lips - middle) / self.size).flatten(1)
 
 
 def read_arrays(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
@@ -191,6 +187,7 @@ def make_person_data(
     pictures = torch.from_numpy(stored["crops"]).permute(0, 3, 1, 2)
     return PersonData(
         crops=pictures.to(device),
+        boxes=stored["boxes"],
         valid=stored["valid"],
         seen=stored["seen"],
         lips=torch.from_numpy(stored["lips"]).to(device),

@@ -2,15 +2,18 @@
 
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from lipsync.params import Scalar, Section
 
 
 class Epochs(Scalar, key="epochs"):
-    """Epochs of the generator, at the top of params.yaml because it is what people change most."""
+    """Epochs of the refiner, at the top of params.yaml because it is what people change most.
 
-    root: PositiveInt
+    With 0 the face is made of exemplars alone.
+    """
+
+    root: NonNegativeInt
 
 
 class Seed(Scalar, key="seed"):

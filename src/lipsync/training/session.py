@@ -42,8 +42,12 @@ class Session(Generic[D]):
     ) -> TrainingState:
         """Train ``model`` through ``task``, going on from a checkpoint of the same training.
 
-        Of several processes rank 0 returns; the others end here.
+        With 0 epochs the model stays as it is. Of several processes rank 0 returns; the others end
+        here.
         """
+        if epochs == 0:
+            distributed.finish()
+            return self.take_over(model, task, optimizer)
         about = (
             f"{self.stage} of {self.params.person}: {self.used_frames} of {self.split.frames} "
             f"frames, batch {task.samples_per_step}, on {self.compute}"
@@ -69,6 +73,10 @@ class Session(Generic[D]):
         held_out = {f"validation/{key}": value for key, value in figures.items()}
         state.progress.history.append({"epoch": 0} | held_out)
         state.progress.best_value = figures["loss"]
+        with torch.no_grad():
+            picture = task.picture(state.ema)
+        if picture is not None:
+            state.pictures["epoch_00000.jpg"] = picture
         return state
 
     def training_rows(self) -> torch.Tensor:

@@ -1,0 +1,105 @@
+"""Exemplars at the video's own resolution, and how much of their detail has to be shown.
+
+Every interpolation blurs a little, and so does a fade. The factor by which the texture's detail is
+enlarged is measured, once a person, on frames of the training part that are put together from
+exemplars which are not their neighbours: at this factor they are as sharp as they were filmed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from lipsync.faces.crop import extract
+from lipsync.retrieval.exemplars import Exemplars
+from lipsync.retrieval.face import FaceMaker, Refine
+from lipsync.retrieval.material import Material
+from lipsync.retrieval.selection import Choice
+
+FRAMES = 24  # that the factor is measured on
+LIMITS = (0.8, 1.6)  # of the factor
+STEPS = 4  # of the search; the energy of the gradient grows with about its square
+
+
+@dataclass(frozen=True)
+class Filmed:
+    """Frames of a video that are needed at full size.
+
+    Attributes:
+        exemplars: by frame number, crops (s, s, 3) uint8 RGB at the video's own resolution
+        samples: by frame number, planes of whole pictures
+    """
+
+    exemplars: dict[int, np.ndarray]
+    samples: dict[int, np.ndarray]
+
+
+def read_filmed(
+    planes: Iterable[np.ndarray], boxes: np.ndarray, exemplars: np.ndarray, samples: np.ndarray
+) -> Filmed:
+    """Go through a video once and keep what is needed.
+
+    Args:
+        planes: all pictures of the video, as of ``media.video.read_planes``
+        boxes: (N, 4)
+        exemplars, samples: frame numbers
+    """
+    wanted, tried = set(exemplars.tolist()), set(samples.tolist())
+    found = Filmed({}, {})
+    for number, picture in enumerate(planes):
+        if number in wanted:
+            box = boxes[number]
+            found.exemplars[number] = extract(picture, box, max(1, round(float(box[2] - box[0]))))
+        if number in tried:
+            found.samples[number] = picture.copy()
+    return found
+
+
+def find_detail(
+    exemplars: Exemplars,
+    material: Material,
+    refine: Refine,
+    size: int,
+    samples: dict[int, np.ndarray],
+    choices: dict[int, Choice],
+) -> float:
+    """The factor of detail at which made faces are as sharp as filmed ones.
+
+    Args:
+        size: S, of the layers
+        samples: planes of whole pictures by frame number
+        choices: exemplars of these frames
+    """
+    low, high = LIMITS
+    for _ in range(STEPS):
+        detail = (low + high) / 2
+        maker = FaceMaker(exemplars, material.model, size, refine, detail)
+        energies = [
+            _energies(maker, material, frame, planes, choices[frame])
+            for frame, planes in samples.items()
+        ]
+        made, real = np.sum(energies, axis=0)
+        low, high = (detail, high) if made < real else (low, detail)
+    return (low + high) / 2
+
+
+def _energies(
+    maker: FaceMaker, material: Material, frame: int, planes: np.ndarray, choice: Choice
+) -> tuple[float, float]:
+    """Energy of the gradient of the made and of the filmed face, where the new face lies."""
+    box, crop = material.boxes[frame], np.ascontiguousarray(material.crops[frame])
+    changed = planes.copy()
+    layers = maker.speak(changed, box, crop, material.target(frame), choice)
+    inside = layers.mask > 0.5
+    size = len(layers.mask)
+    real, made = (
+        _gradient_energy(extract(picture, box, size), inside) for picture in (planes, changed)
+    )
+    return made, real
+
+
+def _gradient_energy(picture: np.ndarray, inside: np.ndarray) -> float:
+    luma = picture.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
+    across = np.diff(luma, axis=1, append=luma[:, -1:])
+    down = np.diff(luma, axis=0, append=luma[-1:])
+    return float((across**2 + down**2)[inside].sum())
