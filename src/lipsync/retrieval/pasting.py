@@ -15,8 +15,8 @@ from lipsync.faces.crop import resample
 from lipsync.media.colours import BT709
 from lipsync.media.planes import to_yuv_matrix, views
 from lipsync.retrieval.exemplars import Exemplars
-from lipsync.retrieval.layers import Layers
-from lipsync.retrieval.selection import Choice, Weighted
+from lipsync.retrieval.layers import COARSE, Layers, fetched, mixed, scaled_channels
+from lipsync.retrieval.selection import Choice
 
 LOW = 1.5 / 160  # of the crop's side: sigma of the Gaussian that parts shading from detail
 
@@ -109,45 +109,29 @@ def make_face(
 
     detail: factor of the texture's detail; above 1 makes up for what interpolation blurs
     """
-    x, y = window.places(decisions.flow)
+    coarse = len(layers.mask) // COARSE
+    x, y = (each * np.float32(coarse) - np.float32(0.5) for each in window.places(decisions.flow))
     textures = {
         number: _fetch(exemplars.pictures[number], layers.maps[number], layers.gains[number], x, y)
         for number in {number for number, _ in (*choice.face, *choice.mouth)}
     }
-    face, mouth = (_mixed(textures, chosen) for chosen in (choice.face, choice.mouth))
-    share = window.sample(decisions.mouth_share)[..., None]
-    texture = face + share * (mouth - face)
+    texture = mixed(textures, choice.face)
+    if choice.mouth != choice.face:
+        share = window.sample(decisions.mouth_share)
+        texture = cv2.blendLinear(mixed(textures, choice.mouth), texture, share, 1 - share)
     if detail != 1:
-        texture += (detail - 1) * (texture - low_pass(texture, window.side))
-    texture += window.sample(decisions.correction)
-    return np.clip(np.rint(texture), 0, 255).astype(np.uint8)
+        low = low_pass(texture, window.side)
+        texture = cv2.addWeighted(texture, detail, low, 1 - detail, 0)
+    return cv2.add(texture, window.sample(decisions.correction), dtype=cv2.CV_8U)
 
 
 def _fetch(
     picture: np.ndarray, where: np.ndarray, gain: np.ndarray, x: np.ndarray, y: np.ndarray
 ) -> np.ndarray:
-    """Texture of an exemplar at places of the frame's crop, (h, w, 3) float32."""
-    coarse = np.float32(len(where))
-    there = cv2.remap(
-        where, x * coarse - 0.5, y * coarse - 0.5, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    there = there * np.float32(len(picture)) - 0.5
-    texture = cv2.remap(
-        picture,
-        there,
-        None,
-        cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_REPLICATE,  # type: ignore[call-overload]
-    )
-    return texture * gain
-
-
-def _mixed(textures: dict[int, np.ndarray], chosen: Weighted) -> np.ndarray:
-    (number, weight), *others = chosen
-    total = textures[number] if not others else weight * textures[number]
-    for number, weight in others:
-        total = total + weight * textures[number]
-    return total
+    """Texture of an exemplar at places of its map's pixels, (h, w, 3) float32."""
+    where = where * np.float32(len(picture)) - np.float32(0.5)
+    there = cv2.remap(where, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return scaled_channels(fetched(picture, there, cv2.INTER_CUBIC), gain)
 
 
 def paste(planes: np.ndarray, face: np.ndarray, window: Window, mask: np.ndarray) -> None:
@@ -159,7 +143,7 @@ def paste(planes: np.ndarray, face: np.ndarray, window: Window, mask: np.ndarray
     if not window.width or not window.height:
         return
     yuv = cv2.transform(face, to_yuv_matrix(BT709))  # (h, w, 3)
-    weights = [np.clip(window.sample(mask, half), 0, 1) for half in (False, True)]
+    weights = [window.sample(mask, half) for half in (False, True)]
     for layer, plane in enumerate(views(planes)):
         half = layer > 0
         scale = 2 if half else 1
