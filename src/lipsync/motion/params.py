@@ -10,7 +10,7 @@ from lipsync.training.params import OptimizerParams
 class MotionParams(OptimizerParams, key="motion"):
     """Architecture, augmentation, calibration and optimiser of the motion network."""
 
-    epochs: PositiveInt = 12
+    epochs: PositiveInt = 10
     batch_size: PositiveInt = 4  # clips
     learning_rate: PositiveFloat = 2e-3
     weight_decay: float = Field(0.05, ge=0)

@@ -127,4 +127,4 @@ def fit_weighted(
 def take_ridge(model: MotionNet, ridge: Ridge) -> None:
     """Let ``model`` hold a fitted regression."""
     for name in ("projection", "weights", "offset"):
-        model.get_buffer(name).copy_(torch.from_numpy(getattr(ridge, name)))
+        model.get_buffer(name).copy_(torch.from_numpy(getattr(ridge, name)).float())

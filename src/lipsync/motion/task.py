@@ -84,7 +84,7 @@ class MotionTask:
             "speaking": max(np.quantile(levels, QUIET), SOFTEST),
         }
         for name, value in values.items():
-            model.get_buffer(name).copy_(torch.as_tensor(value))
+            model.get_buffer(name).copy_(torch.as_tensor(value).float())
 
     def warm_up(self) -> None:
         """Fit the ridge regression."""
