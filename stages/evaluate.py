@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from lipsync.evaluation import figures, report
 from lipsync.evaluation.comparison import Comparison
 from lipsync.evaluation.evidence import Evidence
@@ -66,10 +64,8 @@ def evaluate(params: PersonParams) -> None:
     refiner, detail = load_generator(models / "generator.safetensors")
     exemplars = read_exemplars(models / "exemplars.npz")
 
-    with np.load(folder / "faces.npz") as faces:
-        boxes = faces["boxes"]
     crops = data.crops.permute(0, 2, 3, 1).cpu().numpy()  # (N, S, S, 3)
-    material = Material(crops, boxes, shape, track, data.fps)
+    material = Material(crops, data.boxes, shape, track, data.fps)
     valid = data.valid & track.valid
     refined, retrieved = (
         FaceMaker(exemplars, shape, data.size, refine, detail)
@@ -106,12 +102,12 @@ def evaluate(params: PersonParams) -> None:
             frames=frames,
             film=lambda frame: to_planes(film.frame(frame)),
             crops=crops,
-            boxes=boxes,
+            boxes=data.boxes,
             valid=valid,
         )
         with Comparison(
             results / "comparison.mp4",
-            boxes[frames],
+            data.boxes[frames],
             (film.height, film.width),
             data.fps,
             (heard, SAMPLE_RATE),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lipsync.evaluation import bootstrap as B
-from lipsync.evaluation.mouths import correlation
+from lipsync.evaluation.mouths import correlation, spread
 
 ROWS, BLOCK = 137, 12
 
@@ -56,6 +56,7 @@ def test_figures_of_a_resample_are_those_of_its_rows(blocks, drawn) -> None:
         wanted = a[rows][known].sum() / b[rows][known].sum()
         assert B.ratios(blocks, a, b)[r] == pytest.approx(wanted)
         assert B.means(blocks, a)[r] == pytest.approx(np.nanmean(a[rows]))
+        assert B.spreads(blocks, a, b)[r] == pytest.approx(spread(a[rows], b[rows]))
 
 
 def test_intervals_of_slow_series_cover_the_truth_and_single_rows_would_not() -> None:
@@ -83,6 +84,7 @@ def test_a_paired_difference_is_surer_than_its_parts(blocks) -> None:
 def test_what_cannot_be_told_is_none(blocks) -> None:
     assert B.interval(B.means(B.Blocks(4 * BLOCK - 1, BLOCK), np.ones(4 * BLOCK - 1))) is None
     assert B.interval(B.means(blocks, np.full(ROWS, np.nan))) is None
+    assert B.interval(B.spreads(blocks, slow(ROWS, 2), np.ones(ROWS))) is None
     rare = np.full(ROWS, np.nan)
     rare[50:53] = 1  # most resamples have none of these rows
     assert B.interval(B.means(blocks, rare)) is None

@@ -6,7 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
-from lipsync.evaluation.mouths import LipReader, correlation, lip_distance, partial_correlation
+from lipsync.evaluation.mouths import (
+    LipReader,
+    correlation,
+    lip_distance,
+    mean_ratio,
+    partial_correlation,
+    spread,
+)
 from lipsync.evaluation.shifts import choose_wrong_speech, circular_shifts
 from lipsync.faces.crop import crop_boxes
 from lipsync.faces.landmarks import (
@@ -33,6 +40,19 @@ def test_correlation_of_hand_made_curves() -> None:
     gaps[::7] = np.nan
     assert correlation(curve, gaps) == pytest.approx(1)
     assert np.isnan(correlation(curve[:2], curve[:2]))
+
+
+def test_spread_and_mean_ratio_of_hand_made_curves() -> None:
+    curve = 0.1 + 0.1 * np.sin(np.linspace(0, 20, 200))
+    assert spread(curve, curve) == pytest.approx(1)
+    assert spread(3 - 0.5 * curve, curve) == pytest.approx(0.5)  # either way, wherever it lies
+    assert spread(np.full(200, 0.25), curve) == 0
+    assert np.isnan(spread(curve, np.full(200, 0.3)))
+    gaps = np.where(np.arange(200) % 3, 2 * curve, np.nan)
+    assert spread(gaps, np.where(np.isfinite(gaps), curve, 99)) == pytest.approx(2)
+    assert np.isnan(spread(gaps[:3], curve[:3]))
+    assert mean_ratio(gaps, np.where(np.isfinite(gaps), curve, 99)) == pytest.approx(2)
+    assert np.isnan(mean_ratio(curve, np.zeros(200)))
 
 
 def test_what_a_third_curve_says_of_both_is_taken_away() -> None:

@@ -171,9 +171,10 @@ def test_pictures_are_embedded_at_25_a_second_in_one_pass(model, fps: float) -> 
     valid[0] = False
     for row, picture in enumerate(pictures):
         other = 255 - picture
-        observer(Instant(row, np.zeros(4), picture, other, picture, other))
+        observer(Instant(row, row, np.zeros(4), picture, other, picture, other, other))
     sound = draw.normal(0, 0.1, samples).astype(np.float32)
-    score = observer.score(sound, valid)
+    one_run = np.zeros(frames, int)
+    score = observer.score(sound, valid, one_run)
     assert score is not None
     heard = embed_sound(model, mfcc(sound), len(observer.rows) - 4, torch.device("cpu"))
     assert len(heard) == 7
@@ -185,4 +186,8 @@ def test_pictures_are_embedded_at_25_a_second_in_one_pass(model, fps: float) -> 
         wanted = (lips - heard[window]).norm().item()
         assert score.real.distances[window - 1, MAX_SHIFT] == pytest.approx(wanted, rel=1e-3)
         assert score.rendered.distances[window - 1, MAX_SHIFT] != pytest.approx(wanted, rel=1e-3)
-    assert observer.score(sound, np.zeros(frames, bool)) is None
+    assert observer.score(sound, np.zeros(frames, bool), one_run) is None
+    cut = (np.arange(frames) >= observer.rows[7]).astype(int)  # no window reaches over it
+    two_runs = observer.score(sound, np.ones(frames, bool), cut)
+    assert two_runs is not None
+    assert len(two_runs.real.distances) == 7 - 4

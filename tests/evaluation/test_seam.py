@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 import pytest
 
-from lipsync.evaluation.heldout import blend
 from lipsync.evaluation.pictures import grey
 from lipsync.evaluation.seam import PasteEdge
 from lipsync.faces.masks import paste_mask
@@ -23,6 +22,10 @@ def skin() -> np.ndarray:
     pores = cv2.GaussianBlur(draw.normal(0, 12, (SIZE, SIZE)), (0, 0), 1.5)
     noise = draw.normal(0, 1.5, (SIZE, SIZE, 3))
     return np.clip((shading + pores)[..., None] + noise, 0, 255).astype(np.uint8)
+
+
+def blend(crop: np.ndarray, face: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    return cv2.blendLinear(crop, face, 1 - mask, mask)
 
 
 def seam(face: np.ndarray, real: np.ndarray, mask: np.ndarray) -> tuple[float, float]:

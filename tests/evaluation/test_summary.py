@@ -17,6 +17,9 @@ def test_table_shows_figures_and_places(tmp_path: Path) -> None:
     values = {
         "mouth": {"correlation": 0.914, "correlation_shifted": None, "lip_distance": 0.0214},
         "sync": {"top1": 0.87, "offset": 0},
+        "face": {"psnr_region": 28.04, "flicker": 0.9},
+        "retrieval": {"psnr_region": 25.66},
+        "expression": {"closure": 0.456},
     }
     (folder / "evaluation.json").write_text(json.dumps(values))
     (folder / "export.json").write_text(json.dumps({"parity_max_abs": 1.2e-5}))
@@ -33,11 +36,21 @@ def test_table_shows_figures_and_places(tmp_path: Path) -> None:
     (folder / "evaluation" / "details.json").write_text(json.dumps(details))
     text = summary("alice", tmp_path)
     rows = {line[2:34].strip(): line[34:].split() for line in text.split("\n")}
+    headings = [line for line in text.split("\n") if line and not line.startswith(" ")]
+    assert headings == [
+        "alice, measured on video that no training saw:",
+        "Face, with the expression as filmed",
+        "Expression from speech",
+        "Both together",
+    ]
+    assert rows["PSNR in the face region, dB"] == ["28.0", "above", "25"]
+    assert "retrieval alone 25.7 below that" in " ".join(text.split())
+    assert rows["closed when truly closed"][0] == "46%"
     assert rows["mouth follows the voice, r"][0] == "0.91"
     assert rows["mouth follows the voice, r"][1:4] == ["0.85", "...", "0.96"]
     assert rows["lips off by, of eye distance"][1] == "below"
     assert rows["ridge regression"][0] == "-"
-    assert rows["the same with wrong speech"][0] == "-"
+    assert rows["wrong speech"][0] == "-"
     assert rows["lips off by, of eye distance"][0] == "2.1%"
     assert rows["in sync by SyncNet, top-1"][0] == "87%"
     assert rows["lips after sound, frames"][0] == "+0"

@@ -31,22 +31,42 @@ def test_windows_that_hear_only_silence_or_miss_the_face_are_left_out() -> None:
     valid, audible = np.ones(100, bool), np.zeros(100, bool)
     valid[90] = False
     audible[70:80] = True
-    windows = scorable_windows(valid, audible, 50, model)
+    held_out = np.arange(50, 100)
+    windows = scorable_windows(valid, audible, held_out, model)
     np.testing.assert_array_equal(windows, np.arange(64, 82))  # rows 62 ... 68+2 = 70 touch it
     audible[:] = True
-    windows = scorable_windows(valid, audible, 50, model)
+    windows = scorable_windows(valid, audible, held_out, model)
     np.testing.assert_array_equal(windows, [*range(50, 86), *range(91, 96)])
+    some = np.concatenate([np.arange(50, 60), np.arange(70, 80)])
+    windows = scorable_windows(valid, audible, some, model)
+    np.testing.assert_array_equal(windows, [*range(50, 56), *range(70, 76)])
 
 
 def test_too_little_to_judge_is_no_score() -> None:
     data, model = tiny_person(), SyncNet(SIZE, BANDS).eval()
-    pictures = embed_pictures(model, data.crops[100:])
-    assert score(model, pictures, data, np.arange(0), 100) is None
-    assert score(model, pictures, data, np.array([100, 101, 102, 120, 121]), 100) is None
-    found = score(model, pictures, data, np.arange(100, FRAMES - 5), 100)
+    frames = np.arange(100, FRAMES)
+    pictures = embed_pictures(model, data.crops[frames])
+    assert score(model, pictures, data, np.arange(0), frames) is None
+    assert score(model, pictures, data, np.array([100, 101, 102, 120, 121]), frames) is None
+    found = score(model, pictures, data, np.arange(100, FRAMES - 5), frames)
     assert found is not None
     assert 0 <= found.top1 <= 1
     assert torch.isfinite(torch.from_numpy(found.curve)).all()
+
+
+def test_frames_that_are_left_out_change_no_answer() -> None:
+    """The pictures of two runs are found again at their own frames."""
+    data, model = tiny_person(), SyncNet(SIZE, BANDS).eval()
+    whole, runs = np.arange(60, FRAMES), np.r_[60:90, 120:150]
+    windows = np.r_[60:86, 120:146]
+    one = score(model, embed_pictures(model, data.crops[whole]), data, windows, whole)
+    other = score(model, embed_pictures(model, data.crops[runs]), data, windows, runs)
+    assert one is not None
+    assert other is not None
+    np.testing.assert_allclose(one.curve, other.curve, atol=1e-6)
+    assert len(other.right) == len(runs)
+    np.testing.assert_array_equal(one.right[runs - 60], other.right)
+    assert np.isfinite(other.right).sum() == 2 * 16
 
 
 def test_offset_curve_puts_late_lips_on_the_right(tmp_path) -> None:

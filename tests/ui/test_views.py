@@ -59,7 +59,7 @@ def test_a_figure_is_judged_by_what_the_table_calls_good(value, good, expected):
 def test_tiles_and_verdicts_know_the_summarys_lines():
     assert set(HEADLINES) <= {line.name for line in LINES}
     relative = {line.good for line in LINES if verdict(line.form.format(0), line.good) is None}
-    assert relative == {"not above that", "3 below that"}
+    assert relative == {"not above that", "below that", "above that", "0.1 above at most"}
 
 
 def test_the_gallery_shows_who_is_evaluated_and_says_who_is_not(tmp_path, workspace):
@@ -73,8 +73,9 @@ def test_the_gallery_shows_who_is_evaluated_and_says_who_is_not(tmp_path, worksp
     html = gallery(Library(Settings(tmp_path)), workspace)
     bob, alice = html.split("</section>")[:2]
     assert "Not evaluated yet" in bob
-    assert "<b>0.91</b><span>mouth follows the voice</span><small>good: above 0.85" in alice
+    assert "<b>0.91</b><span>mouth follows the voice</span><small>good: above 0.8" in alice
     assert 'ls-tile ls-bad"><b>1.30</b>' in alice
+    assert alice.count('<th colspan="4" scope="rowgroup">') == 3
     (picture,) = re.findall(r'src="gradio_api/file=([^"]+)"', alice)
     assert Path(picture).is_relative_to(workspace.pictures)
     assert Path(picture).read_bytes() == b"\x89PNG"
