@@ -11,11 +11,10 @@ from lipsync.training.params import SplitParams
 
 @stage
 def gather_base(params: PersonParams) -> None:
-    """Read faces and speech; write the frames that the base may see, at most base.frames a part."""
+    """Read faces, geometry and speech; write what the base may see, at most base.frames a part."""
     data = Path("data")
     gather(
-        data / params.person / "faces.npz",
-        data / params.person / "speech.npz",
+        data / params.person,
         data / "base" / f"{params.person}.npz",
         params[SplitParams],
         params[BaseParams].frames,

@@ -1,11 +1,11 @@
-"""Train a SyncNet and a generator over all people of base.people, for others to adapt."""
+"""Train a SyncNet and a refiner over all people of base.people, for others to adapt."""
 
 from pathlib import Path
 
 import torch
 
-from lipsync.base.gather import load_people
 from lipsync.base.params import BaseParams
+from lipsync.base.people import load_people
 from lipsync.base.session import BaseSession
 from lipsync.base.train import train_base_generator, train_base_syncnet, write_base
 from lipsync.generator.experts import vgg_if_wanted

@@ -9,7 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from lipsync.faces.params import CropParams
-from lipsync.generator.params import GeneratorParams
+from lipsync.generator.params import GeneratorParams, LossWeights
 from lipsync.params import load_params
 from lipsync.presets import PRESETS
 
@@ -65,22 +65,26 @@ def test_quick_is_what_the_project_ships(params):
 def test_presets_follow_each_other_and_keep_every_comment(params):
     before = params.read_text()
     result = lipsync("preset", "production", cwd=params.parent)
-    assert "crop.size: 160 -> 320" in result.stdout
-    assert load_params(params).for_person("speaker")[CropParams].size == 320
+    assert "crop.size: 160 -> 224" in result.stdout
+    assert load_params(params).for_person("speaker")[CropParams].size == 224
     comments = [line.partition("#")[2] for line in before.splitlines()]
     assert [line.partition("#")[2] for line in params.read_text().splitlines()] == comments
     assert lipsync("preset", "max", cwd=params.parent).returncode == 0
-    assert load_params(params).for_person("speaker")[CropParams].size == 512
+    assert load_params(params).for_person("speaker")[CropParams].size == 256
     assert lipsync("preset", "quick", cwd=params.parent).returncode == 0
     assert YAML().load(params.read_text()) == YAML().load(before)
 
 
-def test_a_preset_switches_all_losses_on(params):
+def test_a_preset_weighs_all_losses_as_the_defaults_do(params):
     text = params.read_text()
-    params.write_text(text.replace("sync: 0.002", "sync: 0").replace("mouth: 2.0", "mouth: 0"))
+    params.write_text(
+        text.replace("temporal: 0.5", "temporal: 0").replace("mouth: 1.0", "mouth: 0")
+    )
+    assert params.read_text() != text
     lipsync("preset", "production", cwd=params.parent)
     losses = load_params(params).for_person("speaker")[GeneratorParams].losses
-    assert all(weight > 0 for weight in losses.model_dump().values())
+    assert losses == LossWeights()
+    assert losses.mouth > 0
 
 
 def test_presets_name_the_same_keys():

@@ -155,8 +155,8 @@ def preset(
 ) -> None:
     """Write recommended values into params.yaml; comments and everything else stay.
 
-    quick: 160 px, 18 epochs, what the project ships. production: 320 px, 100 epochs, for minutes of
-    video on a GPU. max: 512 px, 200 epochs, for close-ups. docs/training.md has expected times.
+    quick: 160 px, 8 epochs, what the project ships. production: 224 px, 40 epochs, for minutes of
+    video. max: 256 px, 100 epochs, for close-ups, on a GPU. docs/training.md has expected times.
     """
     with errors_for_people("lipsync preset"):
         from lipsync.presets import PRESETS, write_preset

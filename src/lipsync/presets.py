@@ -1,7 +1,9 @@
 """Recommended params, written into params.yaml as if by hand: comments and layout stay.
 
 ``quick`` is what params.yaml holds when the project is cloned. All name the same keys, so that each
-preset can follow any other. A person's own overrides stay, and win.
+preset can follow any other. A person's own overrides stay, and win. The crop need not be as large
+as the face in the video: exemplars have the video's own resolution, and crop.size only says how
+finely they are warped and refined.
 """
 
 from dataclasses import dataclass
@@ -20,48 +22,45 @@ Values = dict[str, Any]
 
 LOSSES: Values = LossWeights().model_dump()  # all of them, as the defaults weigh them
 QUICK: Values = {
-    "epochs": 18,
+    "epochs": 8,
     "crop": {"size": 160},
     "syncnet": {"epochs": 12, "channels": 24},
+    "motion": {"epochs": 10, "channels": 64},
     "generator": {
+        "exemplars": 128,
         "batch_size": 10,
-        "learning_rate": 1e-3,
-        "ema_decay": 0.996,
+        "learning_rate": 2e-3,
+        "ema_decay": 0.99,
         "channels": [48, 80, 112],
-        "code_channels": 128,
         "losses": LOSSES,
-        "shift": 0,
-        "jitter": 0.0,
     },
 }
 PRODUCTION: Values = {
-    "epochs": 100,
-    "crop": {"size": 320},
+    "epochs": 40,
+    "crop": {"size": 224},
     "syncnet": {"epochs": 40, "channels": 32},
+    "motion": {"epochs": 30, "channels": 64},
     "generator": {
+        "exemplars": 192,
         "batch_size": 20,
-        "learning_rate": 5e-4,
-        "ema_decay": 0.999,
-        "channels": [32, 64, 96, 144],
-        "code_channels": 192,
+        "learning_rate": 1e-3,
+        "ema_decay": 0.995,
+        "channels": [48, 80, 112],
         "losses": LOSSES,
-        "shift": 4,
-        "jitter": 0.05,
     },
 }
 MAX: Values = {
-    "epochs": 200,
-    "crop": {"size": 512},
+    "epochs": 100,
+    "crop": {"size": 256},
     "syncnet": {"epochs": 60, "channels": 48},
+    "motion": {"epochs": 40, "channels": 96},
     "generator": {
+        "exemplars": 256,
         "batch_size": 20,
-        "learning_rate": 3e-4,
-        "ema_decay": 0.9995,
-        "channels": [64, 96, 144, 192],
-        "code_channels": 256,
+        "learning_rate": 5e-4,
+        "ema_decay": 0.998,
+        "channels": [64, 96, 128, 160],
         "losses": LOSSES,
-        "shift": 6,
-        "jitter": 0.05,
     },
 }
 
@@ -75,17 +74,11 @@ class Preset:
 
 
 PRESETS = {
-    "quick": Preset(
-        QUICK,
-        "160 px, 18 epochs: whether a video works; on 2 cores 45 minutes for 5 minutes of it",
-    ),
+    "quick": Preset(QUICK, "160 px, 128 exemplars, 8 epochs of the refiner: whether a video works"),
     "production": Preset(
-        PRODUCTION,
-        "320 px, 100 epochs: for minutes of video, on a GPU; on 2 cores 11 hours for 5 minutes",
+        PRODUCTION, "224 px, 192 exemplars, 40 epochs of the refiner: for minutes of video"
     ),
-    "max": Preset(
-        MAX, "512 px, 200 epochs: for close-ups, on a GPU; on 2 cores 9 days for 5 minutes"
-    ),
+    "max": Preset(MAX, "256 px, 256 exemplars, 100 epochs of the refiner: for close-ups, on a GPU"),
 }
 
 

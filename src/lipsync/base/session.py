@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from lipsync.base.gather import Gathered
 from lipsync.base.inherited import BASE
+from lipsync.base.people import Gathered
 from lipsync.params import Sections
 from lipsync.training.checkpoints import scratch_folder
 from lipsync.training.device import Compute

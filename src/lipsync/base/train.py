@@ -2,7 +2,8 @@
 
     base.json                  who taught it, and what crops and speech have to be like
     syncnet.safetensors        EMA weights, and held-out top-1 over all people
-    generator.safetensors      EMA weights; the reference crop is that of the first person
+    generator.safetensors      EMA weights of the refiner; a factor of detail of 1, for who adapts
+                               the base finds their own
     *_state.safetensors        full states
 
 Without people there is base.json alone.
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from lipsync.base.inherited import BASE, BASE_INFO, GENERATOR, SYNCNET
 from lipsync.base.params import BaseParams
@@ -21,12 +21,10 @@ from lipsync.base.session import HISTORY, BaseSession
 from lipsync.base.task import GeneratorsTogether
 from lipsync.files import atomic_path
 from lipsync.generator.experts import heed_trust
-from lipsync.generator.lips import find_basis
-from lipsync.generator.model import Generator
+from lipsync.generator.model import Refiner
 from lipsync.generator.params import GeneratorParams
 from lipsync.generator.perceptual import VGGFeatures
-from lipsync.generator.reference import choose_reference
-from lipsync.generator.task import GeneratorTask
+from lipsync.generator.task import MEMORY, GeneratorTask
 from lipsync.generator.weights import save_generator
 from lipsync.syncnet.model import SyncNet
 from lipsync.syncnet.params import SyncNetParams
@@ -34,7 +32,6 @@ from lipsync.syncnet.score import AVERAGE
 from lipsync.syncnet.task import SyncNetTask, held_out_scan
 from lipsync.syncnet.trust import measure_trust
 from lipsync.syncnet.weights import load_syncnet, save_syncnet
-from lipsync.training.data import to_unit
 from lipsync.training.split import in_one_row
 from lipsync.training.together import Together
 
@@ -68,7 +65,7 @@ def train_base_syncnet(session: BaseSession) -> dict[str, Any]:
 def train_base_generator(
     session: BaseSession, vgg: VGGFeatures | None, also_read: dict[str, Path]
 ) -> dict[str, Any]:
-    """Train and write the base's generator; its figures.
+    """Train and write the base's refiner; its figures.
 
     Args:
         vgg: on the CPU, for the perceptual loss in place of SyncNet
@@ -77,40 +74,32 @@ def train_base_generator(
     people, device = session.people, session.device
     chosen = heed_trust(session.params[GeneratorParams], BASE / SYNCNET)
     syncnet = load_syncnet(BASE / SYNCNET).to(device)
-    data = people[0].data
-    model = Generator(data.size, data.speech_dimension, **chosen.architecture())
-    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    basis = find_basis([person.known_lips() for person in people], chosen.lips.shapes)
-    tasks, references = {}, []
-    for person in people:
-        part = slice(0, person.split.training_end)
-        pictures, seen = person.data.crops[part], person.data.seen[part]
-        number = choose_reference(pictures, seen, person.data.mouth[part])
-        references.append(pictures[number : number + 1])  # (1, 3, S, S)
-        tasks[person.name] = GeneratorTask(
+    model = Refiner(people[0].data.size, **chosen.architecture()).to(device)
+    vgg = vgg.to(device) if vgg else None
+    tasks = {
+        person.name: GeneratorTask(
             model,
             syncnet,
             person.data,
-            to_unit(references[-1]),
+            person.material,
+            person.exemplars(chosen.exemplars),
             person.split,
             chosen,
             session.compute,
             session.seed,
-            vgg.to(device) if vgg else None,
-            basis=basis,
+            vgg,
+            memory=MEMORY // len(people),
         )
-    own = {person.name: person.speech_statistics() for person in people}
-    task = GeneratorsTogether(tasks, own, session.speech_statistics(), session.seed)
+        for person in people
+    }
+    task = GeneratorsTogether(tasks, session.seed)
     epochs = session.params[BaseParams].epochs
     # What the SyncNet says is in the losses, so another one makes another training.
     also_read = also_read | {"syncnet": BASE / SYNCNET}
     state = session.train("generator", model, task, chosen, epochs, also_read)
-    figures = {"sync_weight": chosen.losses.sync} | task.lips_figures(state.ema)
-    picture = references[0][0].permute(1, 2, 0).cpu().numpy()  # (S, S, 3)
-    assert isinstance(state.ema, Generator)
-    task.leave(state.ema)
-    save_generator(BASE / GENERATOR, state.ema, picture)
-    return session.write_history("generator", state, figures)
+    assert isinstance(state.ema, Refiner)
+    save_generator(BASE / GENERATOR, state.ema, detail=1.0)
+    return session.write_history("generator", state, {"sync_weight": chosen.losses.sync})
 
 
 def write_base(session: BaseSession | None, figures: dict[str, Any]) -> None:

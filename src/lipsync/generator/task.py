@@ -2,7 +2,7 @@
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -30,7 +30,7 @@ NEGATIVES = 15  # other instants that the sync loss compares with
 VALIDATION_FRAMES = 96  # at most so many, evenly spaced
 PICTURE_FRAMES = 6  # columns of a sample picture
 BATCH = 16  # frames refined at once where nothing is learned
-KEPT = 1500  # frames whose layers are kept in memory: 0.3 MB each at 160 pixels
+MEMORY = 1_000_000_000  # bytes of layers that are kept: 1800 frames at 160 pixels
 PATCH = 20  # pixels of a square in which sharpness is compared
 
 
@@ -77,6 +77,7 @@ class GeneratorTask:
         syncnet: frozen, on the device; for the sync loss, and for the perceptual one without
             ``vgg``
         vgg: frozen, on the device; for the perceptual loss in place of SyncNet
+        memory: bytes of layers that may be kept, so that they need not be made again
 
     Attributes:
         maker: of layers, at the working size
@@ -95,6 +96,8 @@ class GeneratorTask:
         compute: Compute,
         seed: int,
         vgg: VGGFeatures | None = None,
+        *,
+        memory: int = MEMORY,
     ) -> None:
         if params.losses.sync > 0 and params.clip < syncnet.frames:
             raise LipsyncError(
@@ -139,6 +142,7 @@ class GeneratorTask:
         for frame in held_out.tolist():
             self.choices[frame] = selector.choose(material.target(frame))
         self._kept: dict[int, Layers] = {}
+        self._most_kept = memory // (data.size**2 * (3 * 3 + 3 * 4))  # pictures and masks
         self._pool = ThreadPoolExecutor(2)
 
     def warm_up(self) -> None:
@@ -195,11 +199,12 @@ class GeneratorTask:
         return to_inputs(layers, crops, device), mask.unsqueeze(1)
 
     def layers(self, frame: int) -> Layers:
-        """Of a frame as it was filmed."""
+        """Of a frame as it was filmed, without maps and gains, which only pasting needs."""
         found = self._kept.get(frame)
         if found is None:
             found = self.maker.make(self.material.target(frame), self.choices[frame])
-            if len(self._kept) < KEPT:
+            found = replace(found, maps={}, gains={})
+            if len(self._kept) < self._most_kept:
                 self._kept[frame] = found
         return found
 

@@ -1,6 +1,6 @@
 """One model learning from several people: a task made of one task for each of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 import torch
@@ -51,34 +51,15 @@ class Together(Generic[T]):
     def losses(self, epoch: int, step: int) -> dict[str, torch.Tensor]:
         """Of one person's step."""
         name, their_epoch, their_step = self.turn(epoch, step)
-        self.enter(name, None)
         return self.tasks[name].losses(their_epoch, their_step)
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """The mean of each figure over people, and each person's own as ``<name>/<figure>``."""
-        return self.over_people(model, lambda task: task.validate(model))
-
-    def over_people(
-        self, model: nn.Module, judge: Callable[[T], dict[str, float]]
-    ) -> dict[str, float]:
-        """Figures of each person as ``<name>/<figure>``, and their means as ``<figure>``.
-
-        Args:
-            model: that is judged, and hears with each person's statistics meanwhile
-            judge: figures of one person
-        """
-        found = {}
-        for name, task in self.tasks.items():
-            self.enter(name, model)
-            found[name] = judge(task)
+        found = {name: task.validate(model) for name, task in self.tasks.items()}
         figures = next(iter(found.values()))
         mean = {key: sum(each[key] for each in found.values()) / len(found) for key in figures}
         own = {f"{name}/{key}": each[key] for name, each in found.items() for key in each}
         return mean | own
-
-    def enter(self, name: str, model: nn.Module | None) -> None:
-        """Called before a person's step, and before that person is judged by ``model``; what the
-        model has to know of that person is set here."""
 
     def picture(self, model: nn.Module) -> bytes | None:
         """Nothing to see along the way."""
