@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lipsync.errors import LipsyncError
-from lipsync.export.avatar import atomic_folder, write_avatar
+from lipsync.export.avatar import Parts, atomic_folder, write_avatar
 from lipsync.rendering.avatar import FILES, load_avatar
 from tests.tiny_avatar import write_tiny_avatar
 
@@ -28,13 +28,15 @@ def test_an_old_avatar_is_replaced_whole_and_kept_on_an_error(tmp_path: Path):
     (folder / "left over").touch()
     avatar = load_avatar(folder)
     lost = replace(avatar.film, path=tmp_path / "gone.mp4")
+    parts = Parts(b"", b"", folder / "exemplars.npz", tmp_path / "models")
     with pytest.raises(LipsyncError, match=r"gone\.mp4"):
-        write_avatar(folder, avatar.info, b"", lost, avatar.voice, tmp_path / "models")
+        write_avatar(folder, avatar.info, parts, avatar.shape, lost, avatar.voice)
     assert (folder / "left over").exists()
     load_avatar(folder)
     write_tiny_avatar(folder)
     assert not (folder / "left over").exists()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["avatar", "avatar.mp4", "models"]
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["avatar", "avatar.mp4", "avatar.npz", "models"]
 
 
 def test_any_error_within_leaves_nothing(tmp_path: Path):

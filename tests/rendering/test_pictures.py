@@ -5,20 +5,34 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lipsync.faces.compositing import paste, paste_planes
-from lipsync.media.planes import from_rgb, rgb_of, to_planes
+from lipsync.faces.crop import extract
+from lipsync.media.planes import rgb_of, to_planes, views
 from lipsync.media.video import FrameReader
 from lipsync.rendering.avatar import Avatar
 from lipsync.rendering.pictures import pictures
 from lipsync.rendering.plan import Layer, Plan, Shot, Shown, ping_pong
+from lipsync.retrieval.pasting import Window
+from lipsync.retrieval.target import make_target
 from lipsync.speech.windows import stream_windows
-from tests.tiny_avatar import DIMENSION, FACELESS, FRAMES, FUTURE, PAST
+from tests.tiny_avatar import (
+    DIMENSION,
+    FACELESS,
+    FRAMES,
+    FUTURE,
+    GREYS,
+    HEIGHT,
+    PAST,
+    SIZE,
+    WIDEST,
+    WIDTH,
+    mouth_grey,
+)
 
 SILENCE = np.zeros(DIMENSION, np.float32)
 
 
 def said(levels: np.ndarray) -> list[np.ndarray]:
-    """Windows of rows of which the tiny avatar makes faces of grey ``levels`` (n,) 0..1."""
+    """Windows of rows that open the tiny avatar's mouth by ``levels`` (n,) 0..1."""
     rows = np.repeat(levels[:, None], DIMENSION, axis=1).astype(np.float32)
     return list(stream_windows([rows], SILENCE, PAST, FUTURE))
 
@@ -33,37 +47,89 @@ def show(avatar: Avatar, plan, levels: np.ndarray, films=None) -> list[np.ndarra
     return [rgb_of(planes) for planes in made]
 
 
-@pytest.mark.parametrize("count", [1, 4, 31])
-def test_each_picture_is_its_film_frame_with_its_own_row_pasted_in(avatar: Avatar, count: int):
-    levels = np.linspace(0.1, 0.9, count)
-    plan = ping_pong(FRAMES, count, start=3)
-    shown = show(avatar, spoken(plan), levels)
-    assert len(shown) == count
-    with FrameReader(avatar.film.path) as film:
-        for picture, index, level in zip(shown, plan, levels, strict=True):
-            face = np.full((64, 64, 3), round(float(level) * 255), np.uint8)
-            expected = film[index]
+def by_hand(avatar: Avatar, plan: np.ndarray, levels: np.ndarray) -> list[tuple]:
+    """Planes as filmed, planes that speak, and the mask in the frame's pixels; one by one."""
+    film, faces, found = avatar.film, avatar.faces, []
+    selector = faces.selector()
+    with FrameReader(film.path) as reader:
+        for index, level in zip(plan.tolist(), levels.tolist(), strict=True):
+            filmed = to_planes(reader.frame(index))
+            planes, mask = filmed.copy(), np.zeros((HEIGHT, WIDTH), bool)
             if index != FACELESS:
-                expected = paste(expected, face, avatar.film.boxes[index])
-            assert np.abs(picture.astype(int) - expected).max() <= 3
+                box = film.boxes[index]
+                target = make_target(
+                    avatar.shape,
+                    film.track,
+                    index,
+                    box,
+                    film.light[index],
+                    np.array([WIDEST * level, 0], np.float32),
+                )
+                crop = extract(planes, box, SIZE)
+                layers = faces.speak(planes, box, crop, target, selector.choose(target))
+                window = Window.of(box, layers.mask, mask.shape)
+                inside = np.s_[
+                    window.top : window.top + window.height,
+                    window.left : window.left + window.width,
+                ]
+                mask[inside] = window.sample(layers.mask) > 0
+            found.append((filmed, planes, mask))
+    return found
 
 
-def test_outside_the_box_and_without_a_face_the_film_stays(avatar: Avatar):
-    shown = show(avatar, spoken(np.arange(FRAMES)), np.ones(FRAMES))
-    with FrameReader(avatar.film.path) as film:
-        for index, picture in enumerate(shown):
-            filmed = rgb_of(to_planes(film.frame(index)))
-            changed = np.argwhere((picture != filmed).any(-1))  # (n, 2) row, column
-            if index == FACELESS:
-                assert len(changed) == 0
-                continue
-            x0, y0, x1, y1 = avatar.film.boxes[index]
-            assert len(changed) > 1000
-            # Colour has one value for four pixels and is shown smoothly: an edge reaches further.
-            assert (changed >= [y0 - 3, x0 - 3]).all()
-            assert (changed < [y1 + 3, x1 + 3]).all()
-            # The crop's upper quarter, where the film shows through, is not pasted over.
-            assert changed[:, 0].min() > y0 + 0.25 * (y1 - y0)
+@pytest.mark.parametrize("count", [1, 4, 31])
+def test_each_picture_is_its_film_frame_with_the_face_of_its_own_speech(avatar: Avatar, count):
+    levels = np.linspace(0.1, 0.9, count).astype(np.float32)
+    plan = ping_pong(FRAMES, count, start=3)
+    made = list(pictures(avatar, [avatar.film], spoken(plan), said(levels)))
+    assert len(made) == count
+    for planes, (_, wanted, _) in zip(made, by_hand(avatar, plan, levels), strict=True):
+        np.testing.assert_array_equal(planes, wanted)
+
+
+def test_the_face_is_made_of_the_exemplar_that_fits_the_speech(avatar: Avatar):
+    for exemplar, grey in enumerate(GREYS):
+        levels = np.full(FRAMES, exemplar / WIDEST)
+        shown = show(avatar, spoken(np.arange(FRAMES)), levels)
+        for index in avatar.film.valid.nonzero()[0].tolist():
+            found = mouth_grey(shown[index], avatar.film, avatar.shape, index)
+            assert found == pytest.approx(grey, abs=4)
+
+
+def test_outside_the_mask_and_without_a_face_the_film_stays_to_the_bit(avatar: Avatar):
+    levels = np.linspace(0, 1, FRAMES).astype(np.float32)
+    made = list(pictures(avatar, [avatar.film], spoken(np.arange(FRAMES)), said(levels)))
+    known = by_hand(avatar, np.arange(FRAMES), levels)
+    for index, (planes, (filmed, _, mask)) in enumerate(zip(made, known, strict=True)):
+        if index == FACELESS:
+            np.testing.assert_array_equal(planes, filmed)
+            continue
+        luma, *chroma = views(planes != filmed)
+        assert luma.sum() > 500
+        assert not (luma & ~mask).any()
+        wide = mask.reshape(HEIGHT // 2, 2, WIDTH // 2, 2).any((1, 3))
+        grown = np.pad(wide, 1)  # a chroma value's own place lies between its four pixels
+        near = [
+            grown[y : y + wide.shape[0], x : x + wide.shape[1]] for y in range(3) for x in range(3)
+        ]
+        for plane in chroma:
+            assert not (plane & ~np.any(near, axis=0)).any()
+        eyes = avatar.film.track.mesh(avatar.shape, index)[[33, 263], 1]
+        assert np.flatnonzero(luma.any(1)).min() > eyes.max()
+
+
+def test_each_of_two_shots_keeps_its_own_exemplars(avatar: Avatar):
+    """In a crossfade both speak alike, but each mixes those that its own past led to."""
+    first = Shot(0, np.array([0] * 6), 4, spoken=True)
+    second = Shot(0, np.array([0] * 4), 4, spoken=True)
+    levels = np.array([0, 0, 0, 0, 1, 1, 1, 1], np.float32)
+    shown = show(avatar, Plan([first, second]), levels)
+    greys = [mouth_grey(each, avatar.film, avatar.shape, 0) for each in shown]
+    assert greys[:4] == pytest.approx([GREYS[0]] * 4, abs=4)
+    # The second shot begins with the widest; the first one fades to it and weighs 2/3, then 1/3.
+    half = (GREYS[0] + GREYS[-1]) / 2
+    assert greys[4] == pytest.approx(2 / 3 * half + 1 / 3 * GREYS[-1], abs=12)
+    assert greys[6:] == pytest.approx([GREYS[-1]] * 2, abs=4)
 
 
 def test_what_is_not_spoken_is_passed_through_to_the_bit(avatar: Avatar):
@@ -83,22 +149,6 @@ def test_two_layers_are_painted_each_and_mixed(avatar: Avatar):
     (below,), (above,) = show(avatar, [Shown(under)], level), show(avatar, [Shown(over)], level)
     wanted = 0.75 * below.astype(float) + 0.25 * above
     assert np.abs(mixed - wanted).max() <= 3
-
-
-def test_pasting_in_planes_looks_as_pasting_in_rgb():
-    draw = np.random.default_rng(1)
-    ground = np.full((192, 256, 3), (120, 90, 80), np.uint8)
-    face = np.clip(draw.normal((190, 150, 130), 2, (96, 96, 3)), 0, 255).astype(np.uint8)
-    box = np.array([60.3, 20.7, 190.3, 150.7], np.float32)
-    planes = from_rgb(ground)
-    wanted = paste(rgb_of(planes), face, box).astype(int)
-    before = planes.copy()
-    paste_planes(planes, face, box)
-    difference = np.abs(rgb_of(planes) - wanted)
-    assert difference.mean() < 0.7
-    assert difference.max() <= 8  # of the noise, whose colour is halved
-    assert (planes != before).mean() > 0.1
-    assert np.abs(wanted - ground).max() > 50
 
 
 def test_windows_of_a_stream_are_those_of_the_whole():

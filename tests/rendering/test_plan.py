@@ -58,9 +58,9 @@ def test_shots_add_up_and_a_fade_takes_no_time():
     shown = list(Plan([talk, rest]))
     assert len(shown) == len(Plan([talk, rest])) == 9
     assert shown[:4] == [Shown(Layer(0, n, spoken=True)) for n in (10, 11, 12, 13)]
-    assert shown[4] == Shown(Layer(0, 14, True), Layer(1, 0, False), pytest.approx(1 / 3))
-    assert shown[5] == Shown(Layer(0, 15, True), Layer(1, 1, False), pytest.approx(2 / 3))
-    assert shown[6:] == [Shown(Layer(1, n, spoken=False)) for n in (2, 3, 4)]
+    assert shown[4] == Shown(Layer(0, 14, True), Layer(1, 0, False, 1), pytest.approx(1 / 3))
+    assert shown[5] == Shown(Layer(0, 15, True), Layer(1, 1, False, 1), pytest.approx(2 / 3))
+    assert shown[6:] == [Shown(Layer(1, n, False, shot=1)) for n in (2, 3, 4)]
 
 
 def test_a_shot_must_have_its_pictures():

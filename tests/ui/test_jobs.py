@@ -99,7 +99,7 @@ def test_errors_are_one_line_and_the_next_one_is_rendered(
     silent = tmp_path / "notes.txt"
     silent.write_text("no sound")
     broken = shutil.copytree(tiny_folder, tmp_path / "broken")
-    (broken / "generator.onnx").write_bytes(b"x")
+    (broken / "motion.onnx").write_bytes(b"x")
     with RenderQueue(*folders, LoadedAvatars()) as queue:
         wrong = queue.submit("a", tiny_folder, Upload(silent, "<notes>.txt", 1), FAST)
         damaged = queue.submit("b", broken, upload, FAST)
