@@ -155,8 +155,8 @@ def new_figure(inches: tuple[float, float]) -> Any:
 
 
 def finish(figure: Any, axes: Any, path: Path) -> None:
-    """Grid, legend, and out as PNG."""
+    """Grid, legend above, and out as PNG."""
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper right", fontsize="small")
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=5, fontsize="small", frameon=False)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=DPI)

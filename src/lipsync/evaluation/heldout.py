@@ -10,6 +10,7 @@ are rendered with the expressions that wrong speech predicts too.
 """
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,6 +25,7 @@ from lipsync.media.planes import rgb_of
 from lipsync.progress import progress
 from lipsync.training.split import evenly
 
+WORKERS = 2  # threads that render wrong speech while lips are read
 LOOKS = 100  # frames, evenly spread, in which seams and the lips of the two baselines are looked at
 
 Speak = Callable[[np.ndarray, int, np.ndarray | None], np.ndarray]
@@ -39,7 +41,7 @@ class Renderers:
 
     Attributes:
         refined, retrieved: start a shot; what they return renders its frames in order. With the
-            refiner, and by retrieval alone
+            refiner, and by retrieval alone. Several shots may be rendered at the same time
         predict: frames whose speech is heard (B,) -> expressions (B, E)
         silence: number of a frame, outside the video, at which nothing is heard
     """
@@ -153,64 +155,91 @@ def render_held_out(
         name: shown with the progress
     """
     observers = list(observers)
-    frames, known, size = held_out.frames, held_out.known, held_out.crops.shape[1]
+    frames, known = held_out.frames, held_out.known
     looked = evenly(np.flatnonzero(known), LOOKS)
     tried = evenly(looked, shifted_frames if len(wrong.shifts) else 0)
-    predicted = renderers.predict(frames)  # (J, E)
-    silent = renderers.predict(np.array([renderers.silence]))[0]
-    spoken, filmed, retrieved, still = (FrameMeter(len(frames), size) for _ in range(4))
-    points = np.full((len(frames), POINTS, 2), np.nan)
-    shifted_opening: list[np.ndarray] = []
     begins = np.diff(run_numbers(frames), prepend=-1) != 0
     begins[1:] |= ~known[:-1]
-    shots: list[Speak] = []
+    inspection = _Inspection(held_out, renderers, read_lips)
     for row, frame in progress(enumerate(frames.tolist()), total=len(frames), desc=name):
-        box, truth, planes = held_out.boxes[frame], held_out.crops[frame], held_out.film(frame)
-        real = rgb_of(planes)
+        planes = held_out.film(frame)
         if begins[row]:
-            shots = [renderers.refined(), renderers.refined(), renderers.retrieved()]
-            still_shot = renderers.refined()
-        shown = _Rendered(planes, np.zeros((size, size), np.float32), box)
-        as_filmed = shown
+            inspection.begin_shots()
         if known[row]:
-            points[row] = read_lips(real, box)
-            shown, as_filmed, alone = (
-                _render(speak, planes, frame, box, expression)
-                for speak, expression in zip(shots, (predicted[row], None, None), strict=True)
-            )
-            look = row in looked
-            for meter, rendered, read in (
-                (spoken, shown, True),
-                (filmed, as_filmed, True),
-                (retrieved, alone, look),
-            ):
-                meter.compare(row, frame, rendered.crop, truth, rendered.mask, seam=look)
-                if read:
-                    meter.metrics.points[row] = read_lips(rendered.picture, box)
-            if look:
-                rendered = _render(still_shot, planes, frame, box, silent)
-                still.compare(row, frame, rendered.crop, truth, rendered.mask, seam=True)
-                still.metrics.points[row] = read_lips(rendered.picture, box)
+            instant = inspection.judge(row, planes, look=row in looked)
+        else:
+            real, crop = rgb_of(planes), held_out.crops[frame]
+            instant = Instant(row, frame, held_out.boxes[frame], real, real, crop, crop, crop)
         if row in tried:
-            expressions = renderers.predict(wrong.frames(frame))  # (K, E)
-            others = (
-                _render(renderers.refined(), planes, frame, box, each) for each in expressions
-            )
-            read_points = [read_lips(other.picture, box) for other in others]
-            shifted_opening.append(mouth_opening(np.stack(read_points)))  # (K,)
+            inspection.try_speech(planes, frame, wrong.frames(frame))
         for observer in observers:
-            observer(
-                Instant(row, frame, box, real, shown.picture, truth, as_filmed.crop, shown.crop)
-            )
-    return Tables(
-        points=points,
-        spoken=spoken.metrics,
-        filmed=filmed.metrics,
-        retrieved=retrieved.metrics,
-        still=still.metrics,
-        shifted_rows=tried,
-        shifted_opening=np.array(shifted_opening).reshape(len(tried), len(wrong.shifts)),
-    )
+            observer(instant)
+    return inspection.tables(tried, len(wrong.shifts))
+
+
+class _Inspection:
+    """Renders and judges frame after frame, and keeps what is found."""
+
+    def __init__(self, held_out: HeldOut, renderers: Renderers, read_lips: ReadLips) -> None:
+        self._held_out, self._renderers, self._read_lips = held_out, renderers, read_lips
+        frames, self._size = held_out.frames, held_out.crops.shape[1]
+        self._predicted = renderers.predict(frames)  # (J, E)
+        self._silent = renderers.predict(np.array([renderers.silence]))[0]
+        self._points = np.full((len(frames), POINTS, 2), np.nan)
+        meters = [FrameMeter(len(frames), self._size) for _ in range(4)]
+        self._spoken, self._filmed, self._retrieved, self._still = meters
+        self._shifted_opening: list[np.ndarray] = []
+        self.begin_shots()
+
+    def begin_shots(self) -> None:
+        """The next frame follows none that was judged."""
+        refined = self._renderers.refined
+        self._speaks, self._as_filmed, self._stays = refined(), refined(), refined()
+        self._alone = self._renderers.retrieved()
+
+    def judge(self, row: int, planes: np.ndarray, look: bool) -> Instant:
+        """Render a frame every way; ``look`` for seams and at the baselines' lips too."""
+        frame = int(self._held_out.frames[row])
+        box, truth = self._held_out.boxes[frame], self._held_out.crops[frame]
+        real = rgb_of(planes)
+        self._points[row] = self._read_lips(real, box)
+        spoken = _render(self._speaks, planes, frame, box, self._predicted[row])
+        filmed = _render(self._as_filmed, planes, frame, box, None)
+        alone = _render(self._alone, planes, frame, box, None)
+        found = [(self._spoken, spoken), (self._filmed, filmed), (self._retrieved, alone)]
+        if look:
+            silent = _render(self._stays, planes, frame, box, self._silent)
+            found.append((self._still, silent))
+        for meter, rendered in found:
+            meter.compare(row, frame, rendered.crop, truth, rendered.mask, seam=look)
+            if look or meter is not self._retrieved:
+                meter.metrics.points[row] = self._read_lips(rendered.picture, box)
+        return Instant(row, frame, box, real, spoken.picture, truth, filmed.crop, spoken.crop)
+
+    def try_speech(self, planes: np.ndarray, frame: int, heard: np.ndarray) -> None:
+        """Render a frame with the speech of frames ``heard`` (K,), each as a shot of its own."""
+        box = self._held_out.boxes[frame]
+
+        def render(expression: np.ndarray) -> _Rendered:
+            return _render(self._renderers.refined(), planes, frame, box, expression)
+
+        with ThreadPoolExecutor(WORKERS) as pool:
+            others = pool.map(render, self._renderers.predict(heard))
+            points = [self._read_lips(other.picture, box) for other in others]
+        self._shifted_opening.append(mouth_opening(np.stack(points)))  # (K,)
+
+    def tables(self, tried: np.ndarray, shifts: int) -> Tables:
+        """What was found; wrong speech was tried in rows ``tried`` (M,)."""
+        opening = np.array(self._shifted_opening).reshape(len(tried), shifts)
+        return Tables(
+            points=self._points,
+            spoken=self._spoken.metrics,
+            filmed=self._filmed.metrics,
+            retrieved=self._retrieved.metrics,
+            still=self._still.metrics,
+            shifted_rows=tried,
+            shifted_opening=opening,
+        )
 
 
 def _render(
