@@ -17,7 +17,7 @@ from lipsync.geometry.params import GeometryParams
 from lipsync.media.video import read_frames
 from tests.geometry import head
 
-FRAMES, FPS = 500, 25.0
+FRAMES, FPS = 1500, 25.0
 COMPONENTS = GeometryParams().n_components
 
 

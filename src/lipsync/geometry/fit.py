@@ -2,8 +2,8 @@
 
 1. Each frame's points are aligned to the mean shape by the similarity transform that fits the rigid
    points best (``topology.RIGID``). What is left over below the nose is displacement.
-2. Ridge regression, with a penalty that cross-validation chooses, tells how much of the
-   displacement goes with the pose. That is the mesh network's own error, not speech.
+2. Ridge regression tells how much of the displacement goes with the pose. That is the mesh
+   network's own error, not speech.
 3. Principal components of the rest are the expression. Lips count more than cheeks.
 
 The pose that places the face is smoothed over time, the expression never is. Expressions are
@@ -18,11 +18,13 @@ from lipsync.faces.crop import smooth
 from lipsync.faces.landmarks import LEFT_EYE_OUTER, LIPS, POINTS, RIGHT_EYE_OUTER
 from lipsync.geometry.model import POSE_FEATURES, ShapeModel, Track, angles
 from lipsync.geometry.topology import RIGID, speech_weight, triangulate, with_ring
-from lipsync.training.ridge import fit_line
 
 ROUNDS = 4  # of fitting poses to the shape and the shape to the poses
 LIP_WEIGHT = 3.0  # of a lip's displacement in the components; other vertices count 1
-REACH = 12  # frames nearer than this to a fold of the cross-validation are left out
+# Of the ridge regression on pose features, as if each were uncertain by 3 degrees (a feature of 1
+# is 10 degrees). Cross-validation would choose no penalty on a head that turns by 1.5 degrees only:
+# there the mesh's pose is led by the mouth, and the mouth's opening would be taken for a nod.
+POSE_PENALTY = 0.09
 
 Poses = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -91,12 +93,12 @@ def fit_shape_model(points: np.ndarray, frames: np.ndarray, n_components: int) -
     poses = fit_poses(points, inner)
     weight = speech_weight(mean)
     moved = (to_head(points, poses) - inner) * weight[:POINTS, None]  # (T, 468, 3)
-    turned = angles(poses[1])
+    usual = angles(poses[1]).mean(0)
     model = ShapeModel(
         mean=mean.astype(np.float32),
         components=np.zeros((n_components, len(mean), 3), np.float32),
         pose_components=np.zeros((POSE_FEATURES, len(mean), 3), np.float32),
-        pose_centre=turned.mean(0).astype(np.float32),
+        pose_centre=usual.astype(np.float32),
         triangles=triangulate(mean),
     )
     features = model.pose_features(poses[1])
@@ -104,11 +106,11 @@ def fit_shape_model(points: np.ndarray, frames: np.ndarray, n_components: int) -
     moving = np.flatnonzero(metric)  # M vertices
     flat = (moved * metric[:, None])[:, moving].reshape(len(moved), -1)  # (T, 3 M)
     centred = flat - flat.mean(0)
-    # What the pose explains is looked for in these directions.
-    main, _ = _principal(centred, 2 * n_components)
-    line = fit_line(features, centred @ main.T, frames, REACH)
-    by_pose = line.weights @ main  # (6, 3 M)
-    rest = flat - (features - features.mean(0)) @ by_pose
+    turned = features - features.mean(0)
+    penalty = POSE_PENALTY * np.eye(POSE_FEATURES)
+    by_pose = np.linalg.solve(turned.T @ turned / len(turned) + penalty, turned.T @ centred)
+    by_pose /= len(turned)  # (3, 3 M)
+    rest = flat - turned @ by_pose
     middle = rest.mean(0)
     directions, deviation = _principal(rest - middle, n_components)
     components = directions * max(1e-4, deviation)  # a face may rest

@@ -13,7 +13,7 @@ import numpy as np
 
 from lipsync.faces.landmarks import POINTS
 
-POSE_FEATURES = 6  # pitch, yaw and roll, and their squares
+POSE_FEATURES = 3  # pitch, yaw and roll
 DEGREES = 10.0  # of an angle whose feature is 1
 
 
@@ -24,7 +24,7 @@ class ShapeModel:
     Attributes:
         mean: (V, 3) float32 head coordinates
         components: (E, V, 3) float32 displacement for an expression coefficient of 1
-        pose_components: (6, V, 3) float32 displacement for a pose feature of 1
+        pose_components: (3, V, 3) float32 displacement for a pose feature of 1
         pose_centre: (3,) float32 usual pitch, yaw and roll, degrees
         triangles: (T, 3) int32
     """
@@ -41,9 +41,8 @@ class ShapeModel:
         return len(self.components)
 
     def pose_features(self, rotation: np.ndarray) -> np.ndarray:
-        """(N, 6) float64 of rotations (N, 3, 3)."""
-        turned = (angles(rotation) - self.pose_centre) / DEGREES
-        return np.concatenate([turned, np.square(turned)], axis=1)
+        """(N, 3) float64 of rotations (N, 3, 3): angles from the usual ones, 1 for 10 degrees."""
+        return (angles(rotation) - self.pose_centre) / DEGREES
 
     def vertices(self, expression: np.ndarray) -> np.ndarray:
         """Head coordinates (N, V, 3) of expressions (N, E) in the usual pose."""
