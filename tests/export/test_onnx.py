@@ -1,4 +1,4 @@
-"""The generator as ONNX: the same pictures as PyTorch, no leak, the same bytes."""
+"""The refiner as ONNX: the same decisions as PyTorch, no leak, the same bytes."""
 
 from functools import cache
 from pathlib import Path
@@ -9,56 +9,84 @@ import pytest
 import torch
 
 from lipsync.errors import LipsyncError
-from lipsync.export.check import BATCH_SIZES, check_parity, parity
-from lipsync.export.onnx import to_onnx
+from lipsync.export.check import BATCH_SIZES, Inputs, check_parity, refiner_parity
+from lipsync.export.onnx import refiner_to_onnx
 from lipsync.faces.masks import visible_mask
-from lipsync.generator.model import Generator
+from lipsync.generator.model import Refiner
+from lipsync.generator.refine import torch_refine
 from lipsync.rendering.avatar import open_session
-from tests.tiny import awake
+from lipsync.rendering.refiner import MASKS, OUTPUTS, PICTURES, RefinerNetwork
+from lipsync.retrieval.layers import Layers
 
-SIZE, DIMENSION, PAST, FUTURE, OPSET = 64, 12, 3, 2, 20
+SIZE, OPSET = 64, 20
 DRAW = np.random.default_rng(0)
-REFERENCE = DRAW.integers(0, 256, (SIZE, SIZE, 3), np.uint8)
-CROPS = DRAW.integers(0, 256, (7, SIZE, SIZE, 3), np.uint8)
-SPEECH = DRAW.normal(0, 1, (7, PAST + 1 + FUTURE, DIMENSION)).astype(np.float32)
+INPUTS: Inputs = {name: DRAW.integers(0, 256, (7, SIZE, SIZE, 3), np.uint8) for name in PICTURES}
+INPUTS |= {name: DRAW.integers(0, 256, (7, SIZE, SIZE), np.uint8) for name in MASKS}
 
 
-def generator(seed: int = 0) -> Generator:
-    """Random weights, loud enough that every input shows, and not all beyond 0..1."""
+def refiner(seed: int = 0) -> Refiner:
+    """Random weights, loud enough that every input shows."""
     torch.manual_seed(seed)
-    model = Generator(SIZE, DIMENSION, PAST, FUTURE, channels=(16, 24), code_channels=16)
-    return awake(model).requires_grad_(False).eval()
+    model = Refiner(SIZE, channels=(16, 24))
+    torch.nn.init.normal_(model.head.weight, std=0.05)
+    return model.requires_grad_(False).eval()
 
 
 @cache
 def network() -> bytes:
-    return to_onnx(generator(), REFERENCE, OPSET)
+    return refiner_to_onnx(refiner(), OPSET)
 
 
-def paint(crops: np.ndarray, speech: np.ndarray) -> np.ndarray:
-    (face,) = open_session(network()).run(["face"], {"crop": crops, "speech": speech})
-    return face
+def decide(inputs: Inputs) -> list[np.ndarray]:
+    return open_session(network()).run(OUTPUTS, inputs)
 
 
-def test_the_same_pictures_as_pytorch_in_any_batch():
-    assert parity(network(), generator(), REFERENCE, CROPS, SPEECH) < 1e-4
-    together = paint(CROPS, SPEECH)
-    assert together.shape == (7, SIZE, SIZE, 3)
-    assert together.dtype == np.float32
-    assert together.min() >= 0
-    assert together.max() <= 1
-    assert together.std() > 0.05
+def first(count: int) -> Inputs:
+    return {name: value[:count] for name, value in INPUTS.items()}
+
+
+def test_the_same_decisions_as_pytorch_in_any_batch():
+    assert refiner_parity(network(), refiner(), INPUTS) < 1e-4
+    together = decide(INPUTS)
+    sides = [(), (2,), (3,)]
+    assert [each.shape for each in together] == [(7, SIZE, SIZE, *more) for more in sides]
+    share, flow, correction = together
+    assert 0 <= share.min() < 0.2
+    assert 0.8 < share.max() <= 1
+    assert flow.std() > 1e-4
+    assert correction.std() > 1  # 8-bit levels
     assert len({1, *BATCH_SIZES}) > 2
     for size in (1, 3):
-        np.testing.assert_allclose(paint(CROPS[:size], SPEECH[:size]), together[:size], atol=1e-5)
+        for alone, whole in zip(decide(first(size)), together, strict=True):
+            np.testing.assert_allclose(alone, whole[:size], atol=1e-3)
 
 
-def test_other_weights_or_another_reference_are_noticed():
-    for model, reference in ((generator(seed=1), REFERENCE), (generator(), REFERENCE[::-1])):
-        difference = parity(network(), model, np.ascontiguousarray(reference), CROPS, SPEECH)
-        assert difference > 0.01
-        with pytest.raises(LipsyncError, match=r"model: as ONNX it differs.*export\.tolerance"):
-            check_parity(difference, 1e-3, Path("model"))
+def test_an_avatar_decides_as_the_evaluation_does():
+    """Layers in, decisions out, by ONNX Runtime and by PyTorch."""
+    layers = Layers(
+        *(INPUTS[name][0] for name in ("face", "mouth", "blend")),
+        mask=np.zeros((SIZE, SIZE), np.float32),
+        mouth_mask=INPUTS["mouth_mask"][0] / np.float32(255),
+        inner=INPUTS["inner"][0] / np.float32(255),
+        maps={},
+        gains={},
+    )
+    crop = INPUTS["crop"][0]
+    rendered = RefinerNetwork(open_session(network()))
+    assert rendered.size == SIZE
+    made, wanted = (
+        run(layers, crop) for run in (rendered, torch_refine(refiner(), torch.device("cpu")))
+    )
+    np.testing.assert_allclose(made.mouth_share, wanted.mouth_share, atol=1e-4)
+    np.testing.assert_allclose(made.flow, wanted.flow, atol=1e-5)
+    np.testing.assert_allclose(made.correction, wanted.correction, atol=1e-2)
+
+
+def test_other_weights_are_noticed():
+    difference = refiner_parity(network(), refiner(seed=1), INPUTS)
+    assert difference > 0.01
+    with pytest.raises(LipsyncError, match=r"model: as ONNX it differs.*export\.tolerance"):
+        check_parity(difference, 1e-3, Path("model"))
     with pytest.raises(LipsyncError):
         check_parity(float("nan"), 1e-3, Path("model"))
     check_parity(1e-4, 1e-3, Path("model"))
@@ -66,32 +94,31 @@ def test_other_weights_or_another_reference_are_noticed():
 
 def test_what_the_mask_hides_changes_nothing_at_all():
     hidden = (visible_mask(SIZE) == 0)[..., None]
-    other = np.where(hidden, 255 - CROPS, CROPS)
-    assert (other != CROPS).mean() > 0.5
-    assert np.array_equal(paint(other, SPEECH), paint(CROPS, SPEECH))
+    crop = INPUTS["crop"]
+    other = np.where(hidden, 255 - crop, crop)
+    assert (other != crop).mean() > 0.5
+    for before, after in zip(decide(INPUTS), decide(INPUTS | {"crop": other}), strict=True):
+        np.testing.assert_array_equal(after, before)
 
 
-def test_speech_and_what_is_visible_change_the_picture():
-    face = paint(CROPS, SPEECH)
-    assert np.abs(paint(CROPS, SPEECH[::-1].copy()) - face).max() > 0.01
-    visible = (visible_mask(SIZE) == 1)[..., None]
-    assert np.abs(paint(np.where(visible, 255 - CROPS, CROPS), SPEECH) - face).max() > 0.01
+@pytest.mark.parametrize("name", [*PICTURES, *MASKS])
+def test_every_input_changes_what_is_decided(name: str):
+    value = INPUTS[name]
+    changed = decide(INPUTS | {name: 255 - value})
+    assert max(np.abs(a - b).max() for a, b in zip(changed, decide(INPUTS), strict=True)) > 0.01
 
 
-def test_inputs_outputs_and_opset_are_the_contract(root: Path):
+def test_the_same_bytes_again_and_valid_onnx():
+    assert refiner_to_onnx(refiner(), OPSET) == network()
     model = onnx.load_from_string(network())
     onnx.checker.check_model(model, full_check=True)
-    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", OPSET)]
-    described = {}
-    for value in (*model.graph.input, *model.graph.output):
-        tensor = value.type.tensor_type
-        shape = [side.dim_param or side.dim_value for side in tensor.shape.dim]
-        described[value.name] = (tensor.elem_type, shape)
-    assert described == {
-        "crop": (onnx.TensorProto.UINT8, ["batch", SIZE, SIZE, 3]),
-        "speech": (onnx.TensorProto.FLOAT, ["batch", PAST + 1 + FUTURE, DIMENSION]),
-        "face": (onnx.TensorProto.FLOAT, ["batch", SIZE, SIZE, 3]),
-    }
+    assert [(each.domain, each.version) for each in model.opset_import] == [("", OPSET)]
+
+
+def test_a_network_that_is_no_refiner_is_told():
+    from tests.tiny_avatar import tiny_motion
+
+    assert RefinerNetwork(open_session(tiny_motion())).size == 0
 
 
 def test_no_path_of_this_machine_is_inside(root: Path):
