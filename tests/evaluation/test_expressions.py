@@ -8,15 +8,26 @@ from tests.motion.person import EXPRESSION, tiny_shape
 
 
 def test_closure_is_the_share_of_truly_closed_frames_that_are_closed() -> None:
-    filmed = np.array([0.01, 0.02, 0.03, 0.10, 0.20, 0.04])
-    predicted = np.array([0.02, 0.20, 0.01, 0.01, 0.30, 0.10])
+    filmed = np.array([0.01, 0.02, 0.03, 0.10, 0.20, 0.04, 0.01, 0.30, 0.30, 0.30])
+    predicted = np.array([0.02, 0.20, 0.01, 0.01, 0.30, 0.10, 0.04, 0.06, 0.10, 0.20])
     found = Expressions(predicted, filmed, filmed, filmed, closed_below=0.05)
     closed, truly = found.closures()
-    np.testing.assert_array_equal(truly, [1, 1, 1, 0, 0, 1])
-    np.testing.assert_array_equal(closed, [1, 0, 1, 0, 0, 0])  # closing an open one is no merit
-    assert found.figures()["closure"] == 0.5
-    open_all_the_time = Expressions(predicted, filmed + 1, filmed, filmed, closed_below=0.05)
-    assert np.isnan(open_all_the_time.figures()["closure"])
+    np.testing.assert_array_equal(truly, [1, 1, 1, 0, 0, 1, 1, 0, 0, 0])
+    np.testing.assert_array_equal(closed, [1, 0, 1, 0, 0, 0, 1, 0, 0, 0])
+    assert found.figures()["closure"] == pytest.approx(3 / 5)
+    assert found.figures()["wrong_closure"] == pytest.approx(1 / 5)  # the fourth is open in truth
+
+
+def test_a_mouth_that_stays_closed_shows_and_too_few_frames_tell_nothing() -> None:
+    filmed = np.array([0.01] * 5 + [0.2] * 6)
+    shut = Expressions(0 * filmed, filmed, filmed, filmed, closed_below=0.05).figures()
+    assert shut["closure"] == shut["wrong_closure"] == 1
+    few = Expressions(filmed, filmed, filmed, filmed, closed_below=0.05)
+    assert few.figures()["closure"] == 1
+    assert few.figures()["wrong_closure"] == 0
+    fewer = Expressions(filmed[1:], filmed[1:], filmed[1:], filmed[1:], closed_below=0.05)
+    assert np.isnan(fewer.figures()["closure"])  # of 4 frames
+    assert fewer.figures()["wrong_closure"] == 0
 
 
 def test_opening_and_width_are_apart() -> None:

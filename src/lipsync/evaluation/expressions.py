@@ -12,6 +12,8 @@ from lipsync.evaluation.mouths import correlation, mean_ratio, spread
 from lipsync.geometry.model import ShapeModel
 from lipsync.motion.targets import CLOSED
 
+LEAST_FRAMES = 5  # closed in truth, or open, that a share can be told of
+
 
 @dataclass(frozen=True)
 class Expressions:
@@ -29,21 +31,45 @@ class Expressions:
     real_width: np.ndarray
     closed_below: float
 
+    @property
+    def closed(self) -> tuple[np.ndarray, np.ndarray]:
+        """(V,) bool: whether a frame's mouth is closed as predicted, and as filmed."""
+        return self.opening < self.closed_below, self.real_opening < self.closed_below
+
     def closures(self) -> tuple[np.ndarray, np.ndarray]:
-        """(V,) float 0 or 1: frames closed in truth that are predicted closed; closed in truth."""
-        closed = self.real_opening < self.closed_below
-        predicted = self.opening < self.closed_below
-        return (closed & predicted).astype(float), closed.astype(float)
+        """(V,) 1 where a mouth is predicted closed, of those closed in truth; 1 for these.
+
+        NaN throughout where fewer than 5 frames are closed in truth: too few to tell.
+        """
+        predicted, filmed = self.closed
+        return _counted(predicted, filmed)
+
+    def wrong_closures(self) -> tuple[np.ndarray, np.ndarray]:
+        """(V,) the same, of those that are open in truth."""
+        predicted, filmed = self.closed
+        return _counted(predicted, ~filmed)
 
     def figures(self) -> dict[str, float]:
-        """Opening and width; closure is the share of the truly closed frames that are closed."""
+        """Opening and width, and how often the mouth is closed where it should be, or should not.
+
+        closure is the share of the truly closed frames that are closed, wrong_closure that of the
+        truly open ones: a mouth that stays closed has both 1.
+        """
         return {
             "opening_r": correlation(self.opening, self.real_opening),
             "width_r": correlation(self.width, self.real_width),
             "spread": spread(self.opening, self.real_opening),
             "mean_ratio": mean_ratio(self.opening, self.real_opening),
             "closure": mean_ratio(*self.closures()),
+            "wrong_closure": mean_ratio(*self.wrong_closures()),
         }
+
+
+def _counted(predicted: np.ndarray, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if among.sum() < LEAST_FRAMES:
+        nothing = np.full(len(among), np.nan)
+        return nothing, nothing
+    return (among & predicted).astype(float), among.astype(float)
 
 
 def compare_expressions(

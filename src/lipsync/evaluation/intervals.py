@@ -113,6 +113,7 @@ def _expression(expressions: Expressions | None, block: float) -> dict[str, np.n
         "spread": B.spreads(blocks, expressions.opening, expressions.real_opening),
         "mean_ratio": B.ratios(blocks, expressions.opening, expressions.real_opening),
         "closure": B.ratios(blocks, *expressions.closures()),
+        "wrong_closure": B.ratios(blocks, *expressions.wrong_closures()),
     }
 
 

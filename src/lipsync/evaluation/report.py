@@ -64,7 +64,7 @@ HEADLINE = (
     "ridge.correlation",
     "copy.psnr_region",
 )
-EXPRESSION = ("opening_r", "width_r", "spread", "mean_ratio", "closure")
+EXPRESSION = ("opening_r", "width_r", "spread", "mean_ratio", "closure", "wrong_closure")
 CLOSED = 10.0  # percentile of the real opening that stands for a closed mouth
 DIGITS = {
     "psnr_mask": 2,
@@ -117,10 +117,11 @@ def figures(tables: Tables, evidence: Evidence) -> Figures:
         | _picture(still, in_time=False),
     }
     found["margin"] = _margins(found, tables)
-    silence = evidence.silence
+    silence, expressions = evidence.silence, evidence.expressions
     found["held_out"] = {
         "frames": int(np.isfinite(tables.spoken.opening).sum()),
         "shifts": int(np.isfinite(shifted_correlations(tables)).sum()),
+        "closed_frames": int(expressions.closed[1].sum()) if expressions else 0,
         "sync_windows": evidence.windows,
         "silent_frames": int(np.isfinite(silence.openings(tables)[0]).sum()) if silence else 0,
     }
