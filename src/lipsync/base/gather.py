@@ -59,4 +59,4 @@ def gather(folder: Path, out: Path, split: SplitParams, most: int | None) -> Non
     arrays |= {f"{GEOMETRY}{name}": getattr(track, name) for name in OF_TRACK}
     arrays[f"{GEOMETRY}valid"] = track.valid & kept
     with atomic_path(out) as temporary:
-        np.savez(temporary, **arrays)  # type: ignore[arg-type]  # no array is allow_pickle
+        np.savez(temporary, **arrays)

@@ -1,5 +1,6 @@
 """What train_generator trains, for ``lipsync.training.loop``."""
 
+import math
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -259,7 +260,7 @@ class GeneratorTask:
         lips = L.weighted_l1(made, truth, mouth).item()
         inside = (mask > 0.5).expand_as(truth)
         error = (made - truth)[inside].square().mean().item()
-        psnr = -10 * np.log10(max(error, 1e-12))
+        psnr = -10 * math.log10(max(error, 1e-12))
         return {"loss": l1 + lips, "l1": l1, "mouth": lips, "psnr": psnr}
 
     def picture(self, model: nn.Module) -> bytes | None:

@@ -85,6 +85,7 @@ class _Stay:
 def nearest(distance: np.ndarray, count: int) -> Weighted:
     """The nearest exemplars, with weights that fall to 0 where one enters or leaves."""
     order = np.argsort(distance, kind="stable")[: count + 1]
+    order = order[np.isfinite(distance[order])]  # those that are barred are infinitely far
     near = distance[order]
     weights = np.exp(near[0] - near)
     if len(order) > count:

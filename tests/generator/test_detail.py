@@ -1,0 +1,60 @@
+"""How much of the exemplars' detail is shown."""
+
+import cv2
+import numpy as np
+
+from lipsync.generator.detail import LIMITS, find_detail, read_filmed
+from lipsync.retrieval.exemplars import Exemplars
+from lipsync.retrieval.pasting import undecided
+from lipsync.retrieval.selection import Selector
+from tests.tiny import SIZE, tiny_exemplars, tiny_film, tiny_material, tiny_person
+
+SAMPLES = range(60, 100, 8)
+
+
+def factor(exemplars: Exemplars) -> float:
+    """Found on frames that are put together by retrieval alone."""
+    material, film = tiny_material(), tiny_film()[1]
+    choices = {}
+    for frame in SAMPLES:
+        barred = np.abs(exemplars.frames - frame) < 12
+        chosen = Selector(exemplars, material.model).choose(material.target(frame), barred)
+        choices[frame] = chosen
+    samples = {frame: film[frame] for frame in SAMPLES}
+    return find_detail(
+        exemplars, material, lambda layers, _: undecided(layers), SIZE, samples, choices
+    )
+
+
+def blurred(sigma: float) -> Exemplars:
+    sharp = tiny_exemplars()
+    pictures = [cv2.GaussianBlur(picture, (0, 0), sigma) for picture in sharp.pictures]
+    return Exemplars(
+        pictures, sharp.frames, sharp.vertices, sharp.expression, sharp.angles, sharp.light
+    )
+
+
+def test_what_is_missing_is_made_up_for():
+    """Interpolation blurs a little, and blurred exemplars lack more."""
+    sharp, soft, softer = factor(tiny_exemplars()), factor(blurred(0.7)), factor(blurred(1.0))
+    assert 0.9 < sharp < 1.2
+    assert max(1.05, sharp) < soft < softer <= LIMITS[1]
+
+
+def test_a_video_is_gone_through_once_for_exemplars_and_samples():
+    faces, film = tiny_film()
+    boxes = tiny_person().boxes
+    found = read_filmed(iter(film[:40]), boxes, np.array([3, 20]), np.array([20, 31]))
+    assert sorted(found.exemplars) == [3, 20]
+    assert sorted(found.samples) == [20, 31]
+    assert np.array_equal(found.samples[31], film[31])
+    assert found.exemplars[20].shape == (2 * SIZE, 2 * SIZE, 3)  # the video's own resolution
+    difference = found.exemplars[20].astype(int) - faces[20]
+    assert np.abs(difference).mean() < 2  # colour has a quarter of the pixels
+
+
+def test_a_sample_is_not_changed_by_looking_at_it():
+    film = tiny_film()[1]
+    before = film.copy()
+    factor(tiny_exemplars())
+    assert np.array_equal(film, before)
