@@ -3,6 +3,7 @@
 import hashlib
 import io
 import urllib.error
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,16 +11,11 @@ from safetensors.torch import save_file
 
 from lipsync.errors import LipsyncError
 from lipsync.generator import perceptual
-from lipsync.generator.model import Generator
+from lipsync.generator.model import Refiner
 from lipsync.generator.params import GeneratorParams
 from lipsync.generator.perceptual import LEVELS, VGGFeatures, load_vgg
-from lipsync.generator.task import GeneratorTask
-from lipsync.syncnet.model import SyncNet
-from lipsync.training.data import to_unit
-from lipsync.training.device import Compute
-from lipsync.training.params import SplitParams
-from lipsync.training.split import split_frames
-from tests.tiny import tiny_person
+from lipsync.generator.task import Batch
+from tests.tiny import SIZE, awake, tiny_syncnet, tiny_task
 
 
 @pytest.fixture(scope="module")
@@ -147,22 +143,24 @@ def test_no_network_says_where_the_weights_belong(tmp_path, monkeypatch):
     assert "\n" not in message
 
 
-def test_the_loss_compares_pasted_pictures_with_the_truth(path, tmp_path):
-    """And its gradient reaches the generator; SyncNet is not asked where its loss is off."""
-    params = GeneratorParams(channels=(16, 24), code_channels=16, batch_size=5).without_sync()
-    data = tiny_person()
-    split = split_frames(data.frames, data.fps, SplitParams(validation=0.25, gap=0.4))
+def test_the_loss_compares_pasted_pictures_with_the_truth(path, tmp_path, monkeypatch):
+    """And its gradient reaches the refiner; SyncNet is not asked where its loss is off."""
+    params = GeneratorParams(channels=(8, 16), batch_size=5, exemplars=10).without_sync()
     torch.manual_seed(0)
-    model = Generator(64, 8, **params.architecture())
-    syncnet = SyncNet(64, 8, channels=8, embedding=16).requires_grad_(False).eval()
+    model = awake(Refiner(SIZE, **params.architecture()))
+    syncnet = tiny_syncnet()
     syncnet.features = None
-    compute = Compute(torch.device("cpu"), torch.float32)
-    reference = to_unit(data.crops[:1])
     vgg = load_vgg(str(path), tmp_path)
-    task = GeneratorTask(model, syncnet, data, reference, split, params, compute, 1, vgg)
+    task = tiny_task(model, params, syncnet=syncnet, vgg=vgg)
     loss = task.losses(0, 0)["perceptual"]
     loss.backward()
     assert loss.item() > 0
     assert max(p.grad.abs().max() for p in model.parameters() if p.grad is not None) > 0
-    task.paste = torch.zeros_like(task.paste)  # nothing is pasted: the picture is the truth
+    fetch = task.fetch
+
+    def hidden(epoch: int, step: int) -> Batch:
+        batch = fetch(epoch, step)
+        return replace(batch, mask=torch.zeros_like(batch.mask))
+
+    monkeypatch.setattr(task, "fetch", hidden)  # nothing is pasted: the picture is the truth
     assert task.losses(0, 0)["perceptual"].item() == 0

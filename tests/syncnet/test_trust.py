@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lipsync.errors import LipsyncError
-from lipsync.generator.params import GeneratorParams
+from lipsync.generator.params import GeneratorParams, LossWeights
 from lipsync.syncnet.model import SyncNet
 from lipsync.syncnet.report import write_offset_curve
 from lipsync.syncnet.score import MAX_SHIFT, pool_windows, summarise
@@ -86,7 +86,7 @@ def test_the_verdict_travels_with_the_model(tmp_path):
 
 
 def test_without_sync_leaves_all_else():
-    params = GeneratorParams(clip=7)
+    params = GeneratorParams(clip=7, losses=LossWeights(sync=0.1))
     without = params.without_sync()
     assert without.losses.sync == 0
     assert params.losses.sync > 0
