@@ -81,9 +81,8 @@ def shrink(values: dict) -> None:
     values["crop"].update(size=64)
     values["syncnet"].update(epochs=1, channels=8, embedding=16)
     values["motion"].update(epochs=1, members=4, channels=8)
-    values["generator"].update(channels=[8, 16], code_channels=16, batch_size=10)
-    values["generator"]["lips"].update(epochs=5, members=2, channels=8)
-    values["evaluate"].update(shifts=3, shifted_frames=10)
+    values["generator"].update(channels=[8, 16], batch_size=10, exemplars=16)
+    values["evaluate"].update(frames=100, shifts=3, shifted_frames=10)
     values["render"].update(preset="ultrafast")
 
 

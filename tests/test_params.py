@@ -67,7 +67,7 @@ def test_an_unknown_section_lists_the_legal_ones(write):
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("epochs", 0, "epochs: input should be greater than 0"),
+        ("epochs", -1, "epochs: input should be greater than or equal to 0"),
         ("epochs", "many", "epochs: input should be a valid integer"),
         ("crop__size", 150, "crop.size"),
         ("split__validation", 1.5, "split.validation: input should be less than 0.9"),

@@ -1,73 +1,147 @@
-"""Several people teach one generator: each is heard as who adapts the base will be."""
+"""Several people teach one refiner: what of them is laid aside, and how they take turns."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
+from lipsync.base.gather import gather
+from lipsync.base.people import Gathered, load_gathered, load_people
 from lipsync.base.task import GeneratorsTogether
-from lipsync.generator.lips import find_basis
-from lipsync.generator.model import Generator
+from lipsync.errors import LipsyncError
+from lipsync.generator.model import Refiner
 from lipsync.generator.params import GeneratorParams
-from tests.tiny import BANDS, SIZE, tiny_person, tiny_task
+from lipsync.generator.task import GeneratorTask
+from lipsync.geometry.storage import read_geometry, write_geometry
+from lipsync.training.device import Compute
+from lipsync.training.params import SplitParams
+from lipsync.training.state import TrainingState
+from tests.tiny import FRAMES, SIZE, tiny_geometry, tiny_person, tiny_split, tiny_syncnet, tiny_task
 
-PARAMS = GeneratorParams(channels=(8, 16), code_channels=16, batch_size=20)
-HUM = 3.0  # of another room, in every speech feature
+PARAMS = GeneratorParams(
+    channels=(8, 16), batch_size=10, exemplars=10, warmup_steps=5, ema_decay=0.9
+)
+SPLIT = SplitParams(validation=0.25, gap=0.4)
+CPU = Compute(torch.device("cpu"), torch.float32)
 
 
 @pytest.fixture
-def together() -> GeneratorsTogether:
-    """The same person in two rooms, taught."""
+def folder(tmp_path) -> Path:
+    """data/alice of the tiny person, of whom four frames have no face."""
+    data, folder = tiny_person(), tmp_path / "data/alice"
+    folder.mkdir(parents=True)
+    valid = np.ones(FRAMES, bool)
+    valid[60:64] = False
+    crops = data.crops.permute(0, 2, 3, 1).numpy()
+    np.savez(
+        folder / "faces.npz",
+        crops=crops, boxes=data.boxes, valid=valid, seen=valid, lips=data.lips.numpy(),
+    )  # fmt: skip
+    np.savez(
+        folder / "speech.npz",
+        rows=data.speech[64:-64].numpy(), silence=data.speech[0].numpy(),
+        per_decibel=0.01, instants=1, fps=25.0, weights_sha256="",
+    )  # fmt: skip
+    model, track = tiny_geometry()
+    write_geometry(folder / "geometry.npz", model, replace(track, valid=valid))
+    return folder
+
+
+def gathered(folder: Path, most: int | None) -> Gathered:
+    out = folder.parent / "base" / f"{folder.name}.npz"
+    gather(folder, out, SPLIT, most)
+    return load_gathered(out, torch.device("cpu"))
+
+
+def test_what_is_gathered_is_the_person(folder):
+    person, data, split = gathered(folder, None), tiny_person(), tiny_split()
+    assert (person.name, person.split) == ("alice", split)
+    used = person.data.valid
+    outside = np.arange(split.training_end, split.validation_start)
+    assert set(np.flatnonzero(~used)) == {60, 61, 62, 63, *outside}
+    assert torch.equal(person.data.crops[used], data.crops[used])
+    assert torch.equal(person.data.speech, data.speech)
+    assert np.array_equal(person.data.boxes, data.boxes)
+    model, track = read_geometry(folder / "geometry.npz")
+    for mine, theirs in ((person.material.model, model), (person.material.track, track)):
+        for field in fields(mine):
+            if field.name != "valid":
+                assert np.array_equal(getattr(mine, field.name), getattr(theirs, field.name))
+    assert np.array_equal(person.material.track.valid, used)
+    assert np.array_equal(np.isfinite(person.material.light[:, 0]), used)
+    assert person.material.light[used].min() > 100  # of skin, not of black frames
+
+
+def test_frames_that_are_not_kept_are_black_and_nobodys_exemplars(folder):
+    person = gathered(folder, 50)
+    training = person.data.valid[: person.split.training_end]
+    assert training.sum() == 50 == person.used_frames
+    assert (person.data.crops[~person.data.valid] == 0).all()
+    numbers = person.exemplars(20)
+    assert len(numbers) == 20
+    assert training[numbers].all()
+    exemplars = person.material.exemplars(numbers)
+    assert all(picture.shape == (SIZE, SIZE, 3) for picture in exemplars.pictures)
+    assert all(picture.mean() > 50 for picture in exemplars.pictures)
+    model = Refiner(SIZE, **PARAMS.architecture())
+    task = GeneratorTask(
+        model, tiny_syncnet(), person.data, person.material, numbers, person.split, PARAMS, CPU, 1
+    )
+    losses = task.losses(0, 0)
+    assert torch.isfinite(losses["loss"])
+    assert np.isfinite(task.validate(model)["psnr"])
+
+
+def test_files_that_do_not_belong_together_are_refused(folder):
+    model, track = tiny_geometry()
+    shorter = replace(track, **{f.name: getattr(track, f.name)[1:] for f in fields(track)})
+    write_geometry(folder / "geometry.npz", model, shorter)
+    with pytest.raises(LipsyncError, match=r"faces\.npz has 160 frames .*geometry\.npz has 159"):
+        gather(folder, folder / "out.npz", SPLIT, None)
+    (folder / "geometry.npz").unlink()
+    with pytest.raises(LipsyncError, match=r"geometry\.npz: no such file; run `dvc repro`"):
+        gather(folder, folder / "out.npz", SPLIT, None)
+    assert not (folder / "out.npz").exists()
+
+
+def test_a_damaged_file_of_the_base_is_one_line(folder):
+    gathered(folder, None)
+    path = folder.parent / "base/alice.npz"
+    with np.load(path) as archive:
+        stored = {name: archive[name] for name in archive.files if "components" not in name}
+    np.savez(path, **stored)
+    with pytest.raises(LipsyncError, match=r"alice\.npz: damaged: .*run `dvc repro gather_base`"):
+        load_gathered(path, torch.device("cpu"))
+    path.unlink()
+    with pytest.raises(LipsyncError, match=r"alice\.npz: no such file"):
+        load_people(path.parent, ("alice",), torch.device("cpu"))
+
+
+def together(model: Refiner) -> GeneratorsTogether:
+    return GeneratorsTogether({name: tiny_task(model, PARAMS) for name in ("alice", "bob")}, seed=1)
+
+
+def test_one_refiner_learns_from_both():
     torch.manual_seed(0)
-    params = PARAMS.model_copy(update={"lips": PARAMS.lips.model_copy(update={"epochs": 20})})
-    model = Generator(SIZE, BANDS, **params.architecture())
-    near = tiny_person()
-    far = replace(near, speech=near.speech + HUM)
-    basis = find_basis([near.lip_shapes.double()] * 2, params.lips.shapes)
-    tasks = {
-        name: tiny_task(model, params, data=data, basis=basis)
-        for name, data in (("near", near), ("far", far))
-    }
-    rows = {name: task.data.rows(np.arange(100)) for name, task in tasks.items()}
-    own = {name: (each.mean(0), each.std(0)) for name, each in rows.items()}
-    everybody = torch.cat(list(rows.values()))
-    nobodys = (everybody.mean(0), everybody.std(0))
-    task = GeneratorsTogether(tasks, own, nobodys, seed=1)
-    task.warm_up()
-    return task
-
-
-def guesses(together: GeneratorsTogether, listener: str, speaker: str) -> torch.Tensor:
-    """The guess of a speaker's lips by who listens as to ``listener``."""
-    data, model = together.tasks[speaker].data, together.tasks[speaker].model
-    together.enter(listener, None)
+    model = Refiner(SIZE, **PARAMS.architecture())
+    task, state = together(model), TrainingState(model, PARAMS)
     with torch.no_grad():
-        return model.lips(data.windows(torch.arange(100), PARAMS.past, PARAMS.future))
-
-
-def test_a_room_is_no_matter_to_who_listens_as_to_its_person(together):
-    near = guesses(together, "near", "near")
-    assert near.std() > 0.1
-    assert torch.allclose(guesses(together, "far", "far"), near, atol=1e-3)
-    assert (guesses(together, "near", "far") - near).abs().mean() > 0.1
-
-
-def test_cross_fitted_guesses_know_the_room_too(together):
-    for name, task in together.tasks.items():
-        together.enter(name, None)  # as before each of the person's steps
-        pair = torch.stack([task.codes[:100, 0], task.lips.codes[:100, 0]])
-        assert torch.corrcoef(pair)[0, 1] > 0.5
-        assert (pair[0] - pair[1]).mean().abs() < 0.3
-
-
-def test_left_it_listens_as_to_nobody_in_particular(together):
-    model = together.tasks["near"].model
-    before = [guesses(together, name, name) for name in ("near", "far")]
-    together.leave(model)
-    data = together.tasks["near"].data
-    half = replace(data, speech=data.speech + HUM / 2)
+        before = task.validate(state.ema)
+    for step in range(40):
+        state.update(task.losses(step // task.steps(), step % task.steps())["loss"])
     with torch.no_grad():
-        between = model.lips(half.windows(torch.arange(100), PARAMS.past, PARAMS.future))
-    spread = before[0].std()
-    assert (between - before[0]).abs().mean() < 0.5 * spread
+        after = task.validate(state.ema)
+    assert after["l1"] < 0.5 * before["l1"]
+    assert after["l1"] == pytest.approx((after["alice/l1"] + after["bob/l1"]) / 2)
+
+
+def test_sample_pictures_stand_one_below_the_other():
+    model = Refiner(SIZE, **PARAMS.architecture())
+    task = together(model)
+    jpegs = (task.tasks["bob"].picture(model), task.picture(model))
+    one, both = (cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) for jpeg in jpegs)
+    assert both.shape == (2 * one.shape[0], one.shape[1], 3)
+    assert np.abs(both[len(one) :].astype(int) - one).mean() < 4

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from lipsync.generator.model import Generator
+from lipsync.generator.model import Refiner
 from lipsync.generator.params import GeneratorParams
 from lipsync.generator.task import GeneratorTask
 from lipsync.syncnet.model import SyncNet
@@ -20,27 +20,21 @@ from lipsync.syncnet.params import SyncNetParams
 from lipsync.syncnet.task import SyncNetTask
 from lipsync.training import distributed
 from lipsync.training.checkpoints import Checkpoints
-from lipsync.training.data import to_unit
 from lipsync.training.device import Compute
 from lipsync.training.loop import fit
-from lipsync.training.params import SplitParams
-from lipsync.training.split import split_frames
 from lipsync.training.state import TrainingState
-from tests.tiny import awake, tiny_person
+from tests.tiny import SIZE, awake, tiny_person, tiny_split, tiny_task
 
 CPU = Compute(torch.device("cpu"), torch.float32)
 SYNCNET = SyncNetParams(channels=8, embedding=16, batch_size=16, warmup_steps=3, ema_decay=0.9)
 # Three clips, of which two processes take one and two; every loss has a say.
 GENERATOR = GeneratorParams(
     channels=(8, 16),
-    code_channels=16,
+    exemplars=10,
     batch_size=15,
     warmup_steps=3,
     ema_decay=0.9,
-    shift=2,
-    jitter=0.1,
-    losses={"sync": 0.1, "perceptual": 0.5, "temporal": 0.5},
-    lips={"epochs": 5},
+    losses={"sync": 0.1, "perceptual": 0.5, "temporal": 0.5, "sharpness": 0.5},
 )
 ONE_CLIP = GENERATOR.model_copy(update={"batch_size": 5})  # which leaves a process idle
 EPOCHS = 2
@@ -48,8 +42,7 @@ Training = tuple[SyncNetTask | GeneratorTask, TrainingState]
 
 
 def syncnet_training() -> Training:
-    data = tiny_person()
-    split = split_frames(data.frames, data.fps, SplitParams(validation=0.25, gap=0.4))
+    data, split = tiny_person(), tiny_split()
     torch.manual_seed(0)
     model = SyncNet(data.size, data.speech_dimension, **SYNCNET.architecture())
     model.standardize.fit(data.rows(split.training))
@@ -57,16 +50,9 @@ def syncnet_training() -> Training:
 
 
 def generator_training(params: GeneratorParams = GENERATOR) -> Training:
-    data = tiny_person()
-    split = split_frames(data.frames, data.fps, SplitParams(validation=0.25, gap=0.4))
     torch.manual_seed(0)
-    syncnet = SyncNet(64, 8, channels=8, embedding=16).requires_grad_(False).eval()
-    model = awake(Generator(64, 8, **params.architecture()))
-    model.lips.standardize.fit(data.rows(split.training))
-    model.to(memory_format=torch.channels_last)
-    reference = to_unit(data.crops[:1])
-    task = GeneratorTask(model, syncnet, data, reference, split, params, CPU, seed=1)
-    return task, TrainingState(model, params)
+    model = awake(Refiner(SIZE, **params.architecture()))
+    return tiny_task(model, params), TrainingState(model, params)
 
 
 TRAININGS = {"syncnet": syncnet_training, "generator": generator_training}

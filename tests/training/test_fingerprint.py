@@ -45,12 +45,15 @@ def test_data_and_code_count(identity):
     assert identity() not in {before, heard}
 
 
-def test_the_trainings_own_epochs_do_not_count_and_those_of_the_lips_do(identity, tmp_path):
+def test_the_trainings_own_epochs_do_not_count_and_other_params_do(identity, tmp_path):
     before = identity()
-    change_params(tmp_path, lambda values: values.update(epochs=999))
+    for epochs in (999, 0):
+        change_params(tmp_path, lambda values, epochs=epochs: values.update(epochs=epochs))
+        assert identity() == before
     change_params(tmp_path, lambda values: values["syncnet"].update(epochs=999))
+    change_params(tmp_path, lambda values: values["motion"].update(epochs=999, channels=8))
     assert identity() == before
-    change_params(tmp_path, lambda values: values["generator"]["lips"].update(epochs=5))
+    change_params(tmp_path, lambda values: values["generator"].update(exemplars=5))
     assert identity() != before
 
 
