@@ -19,6 +19,7 @@ class Raster:
     Attributes:
         corners: (S, S, 3) int32, the vertices of the triangle that a pixel lies in
         weights: (S, S, 3) float32, what each of them counts there; 0 where there is no triangle
+        beyond: (S, S) bool, where there is no triangle
     """
 
     def __init__(self, vertices: np.ndarray, triangles: np.ndarray, size: int) -> None:
@@ -35,8 +36,9 @@ class Raster:
         for number, triangle in enumerate(fixed):
             fill(drawn, triangle, number, cv2.LINE_8, SHIFT)
         labels = drawn.astype(np.int32)  # (S, S)
-        beyond = np.zeros((1, 3), triangles.dtype)
-        self.corners = np.concatenate([triangles, beyond]).astype(np.int32)[labels]
+        self.beyond = labels == len(inside)
+        none = np.zeros((1, 3), triangles.dtype)
+        self.corners = np.concatenate([triangles, none]).astype(np.int32)[labels]
         place = np.arange(size, dtype=np.float32) + 0.5
         slopes = _slopes(flat)[labels]  # (S, S, 3, 3)
         weights = slopes[..., 0] * place[:, None] + slopes[..., 1] * place[:, None, None]

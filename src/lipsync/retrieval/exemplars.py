@@ -127,6 +127,8 @@ def read_exemplars(path: Path) -> Exemplars:
                 raise LipsyncError(f"{path}: of another version; run `dvc repro`")
             ends = np.cumsum(archive["lengths"])
             pictures = [_unpacked(part) for part in np.split(archive["jpeg"], ends[:-1])]
+            if len(pictures) != len(archive["frames"]):
+                raise ValueError(f"{len(pictures)} pictures of {len(archive['frames'])} exemplars")
             names = ("frames", "vertices", "expression", "angles", "light")
             return Exemplars(pictures, *(archive[name] for name in names))
     except FileNotFoundError:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lipsync.faces.landmarks import LIPS, LIPS_INNER
+from lipsync.faces.landmarks import LIPS, LIPS_INNER, POINTS
 from lipsync.geometry.model import ShapeModel
 from lipsync.geometry.raster import SHIFT, Raster
 from lipsync.geometry.topology import blend_weight
@@ -72,7 +72,9 @@ class LayerMaker:
         chosen = (*choice.face, *choice.mouth, *choice.blend)
         numbers = list(dict.fromkeys(number for number, _ in chosen))
         gains = {number: self._gain(target, number) for number in numbers}
-        drawn = raster.interpolate(np.hstack([*self._places[numbers], self._weights]))
+        places = np.hstack([*self._places[numbers]])  # (V, 2 K) of K exemplars
+        drawn = raster.interpolate(np.hstack([places, self._weights]))
+        _extend(drawn[..., :-2], raster, target.vertices, places)
         maps = {
             number: np.ascontiguousarray(drawn[..., 2 * k : 2 * k + 2])
             for k, number in enumerate(numbers)
@@ -121,6 +123,18 @@ class LayerMaker:
         soft[[0, -1]] = 0
         soft[:, [0, -1]] = 0
         return soft
+
+
+def _extend(drawn: np.ndarray, raster: Raster, vertices: np.ndarray, places: np.ndarray) -> None:
+    """Go on with maps (s, s, 2 K) where the mesh has ended, in place.
+
+    As the affine map does that takes its outermost vertices, of the ring, to those of the
+    exemplars. A softened mask reaches a little beyond the mesh.
+    """
+    ring = vertices[POINTS:, :2] * raster.size  # (R, 2) pixels
+    affine = np.linalg.lstsq(np.pad(ring, ((0, 0), (0, 1)), constant_values=1), places[POINTS:])[0]
+    y, x = np.nonzero(raster.beyond)
+    drawn[y, x] = np.stack([x + 0.5, y + 0.5, np.ones(len(x))], axis=1) @ affine
 
 
 def between_lips(vertices: np.ndarray, size: int) -> np.ndarray:
