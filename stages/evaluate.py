@@ -96,7 +96,10 @@ def evaluate(params: PersonParams) -> None:
         official = OfficialFaces(published, squares, data.fps, device)
     wrong = choose_wrong_speech(split.validation_start, data.frames, data.fps, chosen.shifts)
     read_lips = LipReader(Path("models/face"), params[LandmarksParams].min_score)
-    embeddings, sheet = PictureEmbeddings(syncnet, device), figures.ContactSheet(frames, data.fps)
+    embeddings = PictureEmbeddings(syncnet, device)
+    sheet = figures.ContactSheet(
+        figures.choose_instants(shape.opening(track.expression[frames])), data.fps
+    )
     with FrameReader(folder / "frames.mp4") as film:
         held_out = HeldOut(
             frames=frames,

@@ -13,7 +13,6 @@ from lipsync.evaluation.report import shifted_correlations
 from lipsync.evaluation.shifts import WrongSpeech
 from lipsync.files import atomic_path
 from lipsync.syncnet.score import MAX_SHIFT, SyncScore
-from lipsync.training.split import evenly
 
 COLUMNS = 8  # frames on the contact sheet
 LABEL = 20  # pixels of height of a line of text
@@ -22,20 +21,35 @@ REAL, RENDERED, FILMED = "#333333", "#1f77b4", "#2ca02c"
 WRONG, RIDGE = "#d62728", "#9a9a9a"
 
 
+def choose_instants(opening: np.ndarray) -> np.ndarray:
+    """Rows (at most 8,) for the contact sheet, one in each of eight equal parts of the frames.
+
+    The first shows the part's most closed mouth, the last one the most open, the others those
+    between. opening (J,) of the filmed mouths, NaN where there is no face.
+    """
+    parts = np.array_split(np.flatnonzero(np.isfinite(opening)), COLUMNS)
+    chosen = []
+    for number, part in enumerate(parts):
+        if len(part):
+            rank = round(number / (COLUMNS - 1) * (len(part) - 1))
+            chosen.append(part[np.argsort(opening[part], kind="stable")[rank]])
+    return np.array(chosen, np.int64)
+
+
 class ContactSheet:
-    """Crops of a few evenly spaced frames: real, with the filmed expression, and from speech.
+    """Crops of a few frames: real, with the filmed expression, and from speech.
 
     Args:
-        frames: (J,) numbers of those that are rendered
+        rows: of the frames that are shown
     """
 
-    def __init__(self, frames: np.ndarray, fps: float) -> None:
-        self._frames, self._fps = set(evenly(frames, COLUMNS).tolist()), fps
+    def __init__(self, rows: np.ndarray, fps: float) -> None:
+        self._rows, self._fps = set(rows.tolist()), fps
         self._columns: list[np.ndarray] = []
 
     def __call__(self, instant: Instant) -> None:
         """Observe a frame."""
-        if instant.frame not in self._frames:
+        if instant.row not in self._rows:
             return
         named = [
             (f"real, {(instant.frame + 0.5) / self._fps:.2f} s", instant.real_crop),
@@ -71,7 +85,7 @@ def write_opening(
     """mouth_opening.png and mouth_opening.csv: opening over time; shifted_speech.csv: r by shift.
 
     The picture shows what ridge regression predicts (J,) too, and one wrong speech, that of the
-    middle shift. Lines are broken where ``frames`` (J,) leave some out.
+    middle shift. Where ``frames`` (J,) leave some out, their runs stand side by side.
     """
     seconds = (frames + 0.5) / fps
     spoken, filmed, still = (t.opening for t in (tables.spoken, tables.filmed, tables.still))
@@ -95,6 +109,7 @@ def write_opening(
     figure = new_figure((10, 3.6))
     axes = figure.subplots()
     cuts = np.flatnonzero(np.diff(frames) != 1) + 1
+    x = np.arange(len(frames)) / fps if len(cuts) else seconds
     for name, colour, width, text in (
         ("real", REAL, 1.5, "real"),
         ("filmed", FILMED, 1, "rendered, expression as filmed"),
@@ -103,18 +118,21 @@ def write_opening(
     ):
         curve = curves[name]
         if np.isfinite(curve).any():
-            broken = (np.insert(each.astype(float), cuts, np.nan) for each in (seconds, curve))
+            broken = (np.insert(each.astype(float), cuts, np.nan) for each in (x, curve))
             axes.plot(*broken, color=colour, linewidth=width, label=text)
     if len(wrong.shifts):
         middle = len(wrong.shifts) // 2
         axes.plot(
-            seconds[tables.shifted_rows],
+            x[tables.shifted_rows],
             tables.shifted_opening[:, middle],
             "o",
             color=WRONG,
             markersize=3,
             label=f"rendered, speech off by {wrong.shifts[middle] / fps:.1f} s",
         )
+    if len(cuts):
+        begins = np.concatenate([[0], cuts])
+        axes.set_xticks(x[begins], [f"{seconds[begin]:.1f}" for begin in begins])
     axes.set(xlabel="seconds", ylabel="mouth opening / eye distance", ylim=(0, None))
     finish(figure, axes, folder / "mouth_opening.png")
 
