@@ -11,7 +11,7 @@ from lipsync.geometry.raster import Raster
 from lipsync.media.planes import from_rgb, rgb_of, views
 from lipsync.retrieval.layers import LayerMaker
 from lipsync.retrieval.material import film_light
-from lipsync.retrieval.pasting import Decisions, Window, make_face, undecided
+from lipsync.retrieval.pasting import Decisions, Window, make_face, paste, undecided
 from lipsync.retrieval.target import Target, scaled
 from tests.retrieval.person import (
     FPS,
@@ -98,6 +98,20 @@ def test_outside_of_the_mask_the_picture_stays_to_the_bit(expression: np.ndarray
         assert not plane[~(near[::2, ::2] | near[1::2, 1::2])].any()
     eyes = TOP + SIDE * filmed.vertices(0)[[33, 263], 1].max()
     assert not luma[: int(eyes)].any()
+
+
+def test_a_pasted_face_shows_no_border():
+    """A face 40 levels too bright: no step between neighbours, nor at the edge of the mask."""
+    filmed = material(CLOSED)
+    faces, target = maker(exemplars(filmed)), filmed.target(0)
+    layers, _ = faces.decide(filmed.crops[0], target, faces.selector().choose(target))
+    planes = from_rgb(np.full((160, 192, 3), 100, np.uint8))
+    window = Window.of(filmed.boxes[0], layers.mask, (160, 192))
+    paste(planes, np.full((window.height, window.width, 3), 140, np.uint8), window, layers.mask)
+    result = rgb_of(planes).astype(int)
+    assert result.max() == pytest.approx(140, abs=1)
+    assert np.abs(np.diff(result, axis=0)).max() <= 8
+    assert np.abs(np.diff(result, axis=1)).max() <= 8
 
 
 def test_the_mask_covers_the_wanted_face_and_the_filmed_one():
