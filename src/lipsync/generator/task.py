@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from lipsync.errors import LipsyncError
 from lipsync.generator import losses as L
@@ -64,6 +65,10 @@ class Batch:
     def mouth(self) -> torch.Tensor:
         """(B, 1, S, S) weight of the mouth"""
         return self.inputs[4]
+
+    def part(self, weight: torch.Tensor) -> torch.Tensor:
+        """What a mean under a weight map of these frames counts in that of all processes, 0..1."""
+        return distributed.fraction(weight.mean() * self.share)
 
 
 class GeneratorTask:
@@ -161,16 +166,16 @@ class GeneratorTask:
         with self.compute.autocast():
             decided = self.model(*batch.inputs)
         made = compose(face, mouth, decided)
-        part = distributed.fraction(mask.mean() * batch.share)
         terms = {
-            "l1": L.weighted_l1(made, truth, mask) * part,
-            "mouth": L.weighted_l1(made, truth, batch.mouth)
-            * distributed.fraction(batch.mouth.mean() * batch.share),
+            "l1": L.weighted_l1(made, truth, mask) * batch.part(mask),
+            "mouth": L.weighted_l1(made, truth, batch.mouth) * batch.part(batch.mouth),
         }
-        if weights.temporal:
-            terms["temporal"] = L.temporal_l1(made, truth, mask, clip) * part
+        if weights.temporal and clip > 1:
+            later = mask.unflatten(0, (-1, clip))[:, 1:]
+            terms["temporal"] = L.temporal_l1(made, truth, mask, clip) * batch.part(later)
         if weights.sharpness:
-            terms["sharpness"] = L.sharpness(made, truth, mask, PATCH) * part
+            squares = F.avg_pool2d(mask, PATCH)
+            terms["sharpness"] = L.sharpness(made, truth, mask, PATCH) * batch.part(squares)
         if weights.perceptual or weights.sync:
             terms |= self._expert(torch.lerp(truth, made, mask), batch)
         total = sum(getattr(weights, name) * value for name, value in terms.items())
