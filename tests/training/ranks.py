@@ -32,6 +32,7 @@ GENERATOR = GeneratorParams(
     channels=(8, 16),
     exemplars=10,
     batch_size=15,
+    learning_rate=3e-4,  # small steps: rounding grows slowly
     warmup_steps=3,
     ema_decay=0.9,
     losses={"sync": 0.1, "perceptual": 0.5, "temporal": 0.5, "sharpness": 0.5},
