@@ -26,7 +26,7 @@ from lipsync.progress import progress
 from lipsync.training.split import evenly
 
 WORKERS = 2  # threads that render wrong speech while lips are read
-LOOKS = 100  # frames, evenly spread, in which seams and the lips of the two baselines are looked at
+LOOKS = 60  # frames, evenly spread, in which seams and the lips of the two baselines are looked at
 
 Speak = Callable[[np.ndarray, int, np.ndarray | None], np.ndarray]
 """(planes of a frame, changed in place; its number; expression (E,), or None for the filmed one)
