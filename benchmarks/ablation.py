@@ -4,14 +4,14 @@
                                        [--visemes ONNX] [--people ...] [--variants ...]
 
 WORK becomes a project of its own, with a person for each clip (every *.mp4 in FOLDER, and the
-sample) and one for each variant of it, which shares the clip's pictures, speech and SyncNet (with
-another speech encoder the pictures alone). Every variant is trained by stage train_generator for
-the same number of steps and measured by stage evaluate on the same held-out frames. What is done
-stays done when the script is started again; WORK keeps the code that it was made with, so give a
-new one after a change.
+sample) and one for each variant of it, which shares the clip's pictures, speech, SyncNet and motion
+(with another speech encoder the pictures alone). Every variant's refiner is trained by stage
+train_generator for the same number of steps and measured by stage evaluate on the same held-out
+frames. What is done stays done when the script is started again; WORK keeps the code that it was
+made with, so give a new one after a change.
 
 A table of each person is printed as Markdown, figures with 95 % intervals. WORK/<person>.png puts
-the rendered rows of the variants' contact sheets below the real one.
+the rows with the filmed expression of the variants' contact sheets below the real one.
 """
 
 import argparse
@@ -37,26 +37,30 @@ ROOT = Path(__file__).resolve().parents[1]
 FULL = "full"
 VARIANTS: dict[str, dict[str, Any]] = {  # overrides under people.<name>
     FULL: {},
-    "no-sync": {"generator": {"losses": {"sync": 0.0}}},
-    "no-mouth-temporal": {"generator": {"losses": {"mouth": 0.0, "temporal": 0.0}}},
+    "no-mouth": {"generator": {"losses": {"mouth": 0.0}}},
     "no-perceptual": {"generator": {"losses": {"perceptual": 0.0}}},
+    "no-temporal": {"generator": {"losses": {"temporal": 0.0}}},
+    "no-sharpness": {"generator": {"losses": {"sharpness": 0.0}}},
+    "sync": {"generator": {"losses": {"sync": 0.01}}},
+    "32-exemplars": {"generator": {"exemplars": 32}},
 }
 FIGURES = (  # group, name, heading, format
-    ("mouth", "correlation", "r", ".2f"),
+    ("face", "correlation", "r of the face", ".3f"),
+    ("face", "lip_distance", "lips off", ".4f"),
+    ("face", "psnr_region", "PSNR, dB", ".1f"),
+    ("retrieval", "psnr_region", "of retrieval alone", ".1f"),
+    ("margin", "psnr_region_over_copy", "over copy", ".1f"),
+    ("face", "sharpness", "sharpness", ".2f"),
+    ("retrieval", "sharpness", "of retrieval alone", ".2f"),
+    ("face", "flicker", "flicker", ".2f"),
+    ("retrieval", "flicker", "of retrieval alone", ".2f"),
+    ("face", "seam", "seam", ".2f"),
+    ("mouth", "correlation", "r from speech", ".2f"),
     ("ridge", "correlation", "r of ridge", ".2f"),
     ("mouth", "correlation_shifted", "r, wrong speech", ".2f"),
-    ("mouth", "partial", "r given copy", ".2f"),
-    ("ridge", "partial", "of ridge", ".2f"),
-    ("mouth", "partial_shifted", "wrong speech", ".2f"),
-    ("copy", "correlation", "r of copy", ".2f"),
-    ("mouth", "lip_distance", "lips off", ".4f"),
     ("mouth", "silence_digital", "opening in silence", ".2f"),
+    ("picture", "psnr_region", "PSNR from speech, dB", ".1f"),
     ("sync", "top1", "top-1", ".2f"),
-    ("picture", "psnr_mask", "PSNR, dB", ".1f"),
-    ("margin", "psnr_mask_over_copy", "over copy", ".1f"),
-    ("picture", "sharpness", "sharpness", ".2f"),
-    ("picture", "flicker", "flicker", ".2f"),
-    ("picture", "seam", "seam", ".2f"),
 )
 
 
@@ -97,10 +101,10 @@ UNREAD = ("gather_base", "profile")  # what they leave is for others
 
 
 def prepare(work: Path, person: str) -> None:
-    """All stages up to SyncNet, where they were not run yet."""
+    """All stages before the refiner's training, where they were not run yet."""
     if not (work / "models/face").exists():
         run(work, "fetch_face_models")
-    if not (work / "models" / person / "syncnet_state.safetensors").exists():
+    if not (work / "models" / person / "motion_state.safetensors").exists():
         stages = list(YAML().load(work / "dvc.yaml")["stages"])  # in the order they run in
         for stage in stages[stages.index("extract_frames") : stages.index("train_generator")]:
             if stage == "train_base":
@@ -118,8 +122,9 @@ def steps_an_epoch(work: Path, person: str) -> int:
         valid = faces["valid"]
     with np.load(work / "data" / person / "speech.npz") as speech:
         split = split_frames(len(valid), float(speech["fps"]), params[SplitParams])
-    clips = max(1, chosen.batch_size // chosen.clip)
-    return max(1, len(runs(valid[: split.training_end], chosen.clip)) // (clips * chosen.clip))
+    clips = chosen.clips
+    starts = len(runs(valid[: split.training_end], chosen.clip))
+    return max(1, min(starts, chosen.epoch_frames) // (clips * chosen.clip))
 
 
 def epochs_for(work: Path, person: str, steps: int) -> int:
@@ -146,7 +151,11 @@ def train_variant(work: Path, person: str, variant: str, steps: int) -> Path:
     for folder in ("data", "models"):
         (work / folder / name).mkdir(parents=True, exist_ok=True)
     models = work / "models" / person
-    heard = [work / "data" / person / "speech.npz", models / "syncnet.safetensors"]
+    heard = [
+        work / "data" / person / "speech.npz",
+        models / "syncnet.safetensors",
+        models / "motion.safetensors",
+    ]
     hears_otherwise = "speech" in VARIANTS[variant]
     for source in {*(work / "data" / person).iterdir(), *heard, models / "inherited"}:
         if hears_otherwise and source in heard:
@@ -159,6 +168,7 @@ def train_variant(work: Path, person: str, variant: str, steps: int) -> Path:
         if hears_otherwise:
             run(work, "extract_audio_features", name)
             run(work, "train_syncnet", name)
+            run(work, "train_motion", name)
         run(work, "train_generator", name)
         run(work, "evaluate", name)
     else:
@@ -189,11 +199,11 @@ def print_tables(results: dict[str, dict[str, dict[str, Any]]]) -> None:
 
 
 def write_sheet(path: Path, folders: dict[str, Path]) -> None:
-    """The rendered row of each variant's contact sheet below the real one."""
+    """Each variant's row with the filmed expression below the real one."""
     rows = []
     for variant, folder in folders.items():
         sheet = cv2.imread(str(folder / "evaluation" / "contact_sheet.png"))
-        part = len(sheet) // 3  # real, rendered, difference
+        part = len(sheet) // 3  # real, with the filmed expression, from speech
         if not rows:
             rows.append(sheet[:part])
         row = sheet[part : 2 * part].copy()

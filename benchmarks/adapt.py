@@ -4,14 +4,14 @@
                                     [--people ...] [--with-sample]
 
 WORK becomes a project of its own, as of ``ablation.py``. For each person a base is trained over all
-others (the synthetic sample counts only with --with-sample), and then four generators of that
-person: from scratch and as an adapter of this base, for the same number of steps and for a tenth of
-them, of the lips' nets too. All four hear and see the same, listen to the person's own SyncNet, and
-are measured by stage evaluate on the same held-out frames, which no base saw: it was never shown
-that person. What is done stays done when the script is started again.
+others (the synthetic sample counts only with --with-sample), and then four refiners of that person:
+from scratch and as an adapter of this base, for the same number of steps and for a tenth of them.
+All four have the person's own exemplars, motion and SyncNet, and are measured by stage evaluate on
+the same held-out frames, which no base saw: it was never shown that person. What is done stays done
+when the script is started again.
 
 A table of each person is printed as Markdown, figures with 95 % intervals. WORK/<person>_adapt.png
-has the rendered rows of the contact sheets.
+has the rows with the filmed expression of the contact sheets.
 """
 
 import argparse
@@ -35,8 +35,6 @@ from ablation import (
 )
 from ruamel.yaml import YAML
 
-from lipsync.base.params import AdapterParams
-from lipsync.generator.params import GeneratorParams
 from lipsync.params import load_params
 
 SHARE = 0.1  # of the steps, for the short trainings
@@ -90,19 +88,18 @@ def train_variant(work: Path, person: str, variant: str, steps: int) -> Path:
         return metrics
     syncnet = work / "models" / person / "syncnet.safetensors"
     params = load_params(work / "params.yaml").for_person(person)
-    lips, lent = params[GeneratorParams].lips.epochs, params[AdapterParams].lips_epochs
     entry: dict[str, Any] = {
         "video": str(params.video),
         "epochs": epochs,
         "syncnet": str(syncnet),
         "base": adapted,
-        "generator": {"lips": {"epochs": max(1, round(share * lips))}},
-        "adapter": {"lips_epochs": max(1, round(share * lent))},
     }
     change(work, people={name: entry})
-    (work / "data" / name).mkdir(parents=True, exist_ok=True)
-    for source in (work / "data" / person).iterdir():
-        target = work / "data" / name / source.name
+    for folder in ("data", "models"):
+        (work / folder / name).mkdir(parents=True, exist_ok=True)
+    motion = work / "models" / person / "motion.safetensors"
+    for source in (*(work / "data" / person).iterdir(), motion):
+        target = source.parent.with_name(name) / source.name
         if not target.exists():
             target.symlink_to(source)
     for stage in ("inherit", "train_syncnet", "train_generator", "evaluate"):
