@@ -25,7 +25,7 @@ from lipsync.faces.landmarks import LIPS, LIPS_INNER, LIPS_OUTER, POINTS
 from lipsync.generator.model import Refiner
 from lipsync.generator.params import GeneratorParams
 from lipsync.generator.task import GeneratorTask, material_of
-from lipsync.geometry.model import ShapeModel, Track
+from lipsync.geometry.model import POSE_FEATURES, ShapeModel, Track
 from lipsync.geometry.topology import OUTLINE, triangulate, with_ring
 from lipsync.presets import PRESETS
 from lipsync.syncnet.model import SyncNet
@@ -59,7 +59,7 @@ def made_up_head() -> tuple[ShapeModel, Track]:
     model = ShapeModel(
         mean=mean.astype(np.float32),
         components=components,
-        pose_components=np.zeros((6, len(mean), 3), np.float32),
+        pose_components=np.zeros((POSE_FEATURES, len(mean), 3), np.float32),
         pose_centre=np.zeros(3, np.float32),
         triangles=triangulate(mean),
     )

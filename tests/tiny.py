@@ -16,7 +16,7 @@ from lipsync.generator.model import Refiner
 from lipsync.generator.params import GeneratorParams
 from lipsync.generator.perceptual import VGGFeatures
 from lipsync.generator.task import GeneratorTask, material_of
-from lipsync.geometry.model import ShapeModel, Track
+from lipsync.geometry.model import POSE_FEATURES, ShapeModel, Track
 from lipsync.geometry.topology import OUTLINE, triangulate, with_ring
 from lipsync.media.planes import from_rgb
 from lipsync.retrieval.exemplars import Exemplars
@@ -80,7 +80,7 @@ def tiny_geometry() -> tuple[ShapeModel, Track]:
     model = ShapeModel(
         mean=mean.astype(np.float32),
         components=components.astype(np.float32),
-        pose_components=np.zeros((3, len(mean), 3), np.float32),
+        pose_components=np.zeros((POSE_FEATURES, len(mean), 3), np.float32),
         pose_centre=np.zeros(3, np.float32),
         triangles=triangulate(mean),
     )
