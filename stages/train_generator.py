@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 
 from lipsync.base.inherited import read_inherited
+from lipsync.faces.mesh import FaceMesh
 from lipsync.generator.adapter import AdapterShape
-from lipsync.generator.detail import FRAMES, find_detail, read_filmed
+from lipsync.generator.calibration import FRAMES, find_detail, find_opening, read_filmed
 from lipsync.generator.experts import heed_trust, vgg_if_wanted
 from lipsync.generator.model import Refiner
 from lipsync.generator.params import GeneratorParams
 from lipsync.generator.refine import torch_refine
-from lipsync.generator.task import GeneratorTask, material_of
+from lipsync.generator.task import GeneratorTask, choose_apart, material_of
 from lipsync.generator.weights import adapt_base, save_adapter, save_generator
 from lipsync.geometry.storage import read_geometry
 from lipsync.media.video import read_planes
@@ -49,6 +50,20 @@ def train_generator(params: PersonParams) -> None:
         adapter = AdapterShape(**(inherited.adapter or {}))
         model = adapt_base(inherited.generator, adapter)
     model.to(device)
+    training = np.flatnonzero(data.valid[: session.split.training_end])
+    samples = evenly(training, FRAMES)
+    filmed = read_filmed(read_planes(folder / "frames.mp4"), data.boxes, numbers, samples)
+    pictures = [filmed.exemplars[number] for number in numbers.tolist()]
+    apart = round(chosen.apart * data.fps)
+    choices = choose_apart(material, material.exemplars(numbers, pictures), training, apart)
+    opening = find_opening(
+        lambda factor: material.exemplars(numbers, pictures, factor),
+        material,
+        data.size,
+        FaceMesh(Path("models/face")),
+        filmed.samples,
+        choices,
+    )
     task = GeneratorTask(
         model,
         syncnet,
@@ -60,26 +75,28 @@ def train_generator(params: PersonParams) -> None:
         session.compute,
         session.seed,
         vgg.to(device) if vgg else None,
+        opening=opening,
     )
     state = session.train(model, task, chosen, params[Epochs].root)
     refiner = state.ema
     assert isinstance(refiner, Refiner)
 
-    samples = evenly(np.flatnonzero(data.valid[: session.split.training_end]), FRAMES)
-    filmed = read_filmed(read_planes(folder / "frames.mp4"), data.boxes, numbers, samples)
-    pictures = [filmed.exemplars[number] for number in numbers.tolist()]
-    exemplars = material.exemplars(numbers, pictures)
+    exemplars = material.exemplars(numbers, pictures, opening)
     write_exemplars(models / "exemplars.npz", exemplars)
     refine = torch_refine(refiner, device)
-    detail = find_detail(exemplars, material, refine, data.size, filmed.samples, task.choices)
+    detail = find_detail(exemplars, material, refine, data.size, filmed.samples, choices)
     if inherited.generator is None:
         save_generator(models / "generator.safetensors", refiner, detail)
     else:
         save_adapter(
             models / "generator.safetensors", refiner, inherited.generator, adapter, detail
         )
-    session.write(state, {"sync_weight": chosen.losses.sync, "detail": detail})
-    print(f"{len(numbers)} exemplars, their detail shown {detail:.2f} times")
+    figures = {"sync_weight": chosen.losses.sync, "detail": detail, "opening": opening}
+    session.write(state, figures)
+    print(
+        f"{len(numbers)} exemplars, their detail shown {detail:.2f} times, mouths opened "
+        f"{opening:.2f} times"
+    )
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from lipsync.generator.params import GeneratorParams
 from lipsync.generator.perceptual import VGGFeatures
 from lipsync.generator.refine import to_inputs
 from lipsync.geometry.model import ShapeModel, Track
+from lipsync.retrieval.exemplars import Exemplars
 from lipsync.retrieval.layers import LayerMaker, Layers
 from lipsync.retrieval.material import Material
 from lipsync.retrieval.selection import Choice, Selector
@@ -83,6 +84,7 @@ class GeneratorTask:
         syncnet: frozen, on the device; for the sync loss, and for the perceptual one without
             ``vgg``
         vgg: frozen, on the device; for the perceptual loss in place of SyncNet
+        opening: as of ``Material.exemplars``
         memory: bytes of layers that may be kept, so that they need not be made again
 
     Attributes:
@@ -103,6 +105,7 @@ class GeneratorTask:
         seed: int,
         vgg: VGGFeatures | None = None,
         *,
+        opening: float = 1.0,
         memory: int = MEMORY,
     ) -> None:
         if params.losses.sync > 0 and params.clip < syncnet.frames:
@@ -133,17 +136,11 @@ class GeneratorTask:
                 f"idle; set LIPSYNC_PROCESSES={self.clips}, or raise generator.batch_size",
                 file=sys.stderr,
             )
-        chosen = material.exemplars(exemplars)
+        chosen = material.exemplars(exemplars, opening=opening)
         self.maker = LayerMaker(chosen, material.model, data.size)
-        apart = round(params.apart * data.fps)
         training = np.flatnonzero(data.valid[: split.training_end])
-        selector = Selector(chosen, material.model)
-        self.choices: dict[int, Choice] = {}
-        for frame in training.tolist():
-            barred = np.abs(exemplars - frame) < apart
-            if barred.all():  # a short video: the farthest will have to do
-                barred = np.abs(exemplars - frame) < np.abs(exemplars - frame).max()
-            self.choices[frame] = selector.choose(material.target(frame), barred)
+        apart = round(params.apart * data.fps)
+        self.choices = choose_apart(material, chosen, training, apart)
         selector = Selector(chosen, material.model)
         for frame in held_out.tolist():
             self.choices[frame] = selector.choose(material.target(frame))
@@ -276,6 +273,23 @@ class GeneratorTask:
         sheet = rows.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)  # (2 S, n S, 3)
         pixels = (sheet * 255).round().to(torch.uint8).numpy()
         return cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes()
+
+
+def choose_apart(
+    material: Material, exemplars: Exemplars, frames: np.ndarray, apart: int
+) -> dict[int, Choice]:
+    """Choices for ascending frames (T,), by frame number, of exemplars that are no neighbours.
+
+    apart: frames; nearer exemplars are left out
+    """
+    selector, choices = Selector(exemplars, material.model), {}
+    for frame in frames.tolist():
+        away = np.abs(exemplars.frames - frame)
+        barred = away < apart
+        if barred.all():  # a short video: the farthest will have to do
+            barred = away < away.max()
+        choices[frame] = selector.choose(material.target(frame), barred)
+    return choices
 
 
 def material_of(data: PersonData, geometry: tuple[ShapeModel, Track]) -> Material:

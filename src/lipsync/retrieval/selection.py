@@ -18,7 +18,7 @@ Weighted = tuple[tuple[int, float], ...]  # (number of an exemplar, weight); wei
 BLEND = 6  # exemplars in the blend
 MOUTH_STAY, FACE_STAY = 0.5, 2.0  # squared distance by which another one must be nearer
 STAY_SHARE = 0.5  # and this share of the nearest one's distance
-MOUTH_FADE, FACE_FADE = 2, 4  # frames of a fade
+MOUTH_FADE, FACE_FADE = 1, 4  # frames of a fade; a mouth that fades is one that opens late
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from lipsync.pipeline import read_stages, writers
 from lipsync.running.command import dvc, environment, reason
 from lipsync.telemetry import Telemetry, newest_telemetry, scratch_root, training_process
 
-TRAININGS = ("train_syncnet", "train_generator")
+TRAININGS = ("train_syncnet", "train_motion", "train_generator")
 What = Literal["generator", "everything"]
 
 

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from lipsync.generator.detail import LIMITS, find_detail, read_filmed
+from lipsync.generator.calibration import LIMITS, find_detail, read_filmed
 from lipsync.retrieval.exemplars import Exemplars
 from lipsync.retrieval.pasting import undecided
 from lipsync.retrieval.selection import Selector
