@@ -140,13 +140,14 @@ def contents(folder: Path, paths: Iterable[str]) -> dict[str, bytes]:
 
 def results(folder: Path, network: str, person: str = "sample") -> dict[str, bytes]:
     """Everything that the training of a network leaves for DVC."""
-    found = contents(
-        folder,
-        [
-            f"models/{person}/{network}.safetensors",
-            f"models/{person}/{network}_state.safetensors",
-            f"metrics/{person}/{network}",
-        ],
-    )
+    paths = [
+        f"models/{person}/{network}.safetensors",
+        f"models/{person}/{network}_state.safetensors",
+        f"metrics/{person}/{network}",
+    ]
+    if network == "generator":
+        paths.append(f"models/{person}/exemplars.npz")
+    found = contents(folder, paths)
     assert len(found) >= 6
+    assert found.keys() >= {path for path in paths if "." in path}
     return found

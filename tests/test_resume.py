@@ -26,6 +26,8 @@ def forget(folder: Path, network: str) -> None:
     shutil.rmtree(folder / f"metrics/sample/{network}")
     for file in (folder / "models/sample").glob(f"{network}*.safetensors"):
         file.unlink()
+    if network == "generator":
+        (folder / "models/sample/exemplars.npz").unlink()
 
 
 def start_anew(values: dict) -> None:
