@@ -44,7 +44,8 @@ def test_untrained_it_makes_the_face_that_retrieval_alone_makes():
     task = tiny_task(refiner(), PARAMS)
     refine = torch_refine(task.model, torch.device("cpu"))
     frames = np.arange(0, tiny_split().training_end, 9)
-    made = [task.maker.make(task.material.target(i), task.choices[i]) for i in frames.tolist()]
+    choices = task.choices(0)
+    made = [task.maker.make(task.material.target(i), choices[i]) for i in frames.tolist()]
     assert any((each.mouth != each.face).any() for each in made)
     for frame, layers in zip(frames.tolist(), made, strict=True):
         mine, plain = refine(layers, task.material.crops[frame]), undecided(layers)
@@ -97,7 +98,8 @@ def test_folded_it_decides_the_same():
 
 def test_numpy_in_and_numpy_out_it_decides_the_same():
     task = tiny_task(awake(refiner()), PARAMS)
-    layers, crop = task.layers(40), task.material.crops[40]
+    layers = task.maker.make(task.material.target(40), task.choices(0)[40])
+    crop = task.material.crops[40]
     found = torch_refine(task.model, torch.device("cpu"))(layers, crop)
     with torch.no_grad():
         decided = task.model(*to_inputs([layers], crop[None], torch.device("cpu")))
@@ -186,9 +188,9 @@ def test_a_clip_too_short_for_syncnet_is_refused():
     tiny_task(refiner(), PARAMS, syncnet=syncnet)  # nobody asks it whether lips are in sync
 
 
-def used(task, frame: int) -> np.ndarray:
+def used(task, frame: int, epoch: int = 0) -> np.ndarray:
     """Numbers in the video of the exemplars that a frame is made of."""
-    choice = task.choices[frame]
+    choice = task.choices(epoch)[frame]
     chosen = {number for number, _ in (*choice.face, *choice.mouth, *choice.blend)}
     return task.maker.exemplars.frames[sorted(chosen)]
 
@@ -199,26 +201,25 @@ def test_exemplars_that_are_near_are_never_used_in_training(apart):
     split = tiny_split()
     nearest = [np.abs(used(task, frame) - frame).min() for frame in split.training.tolist()]
     assert min(nearest) >= round(apart * 25)
-    assert set(task.choices) == {*split.training.tolist(), *split.validation.tolist()}
+    assert set(task.choices(0)) == set(split.training.tolist())
 
 
 def test_where_all_exemplars_are_near_the_farthest_will_do():
-    task = tiny_task(refiner(), PARAMS.model_copy(update={"apart": 60.0}))
+    task = tiny_task(refiner(), PARAMS.model_copy(update={"apart": 60.0, "dropout": 0.0}))
     numbers = task.maker.exemplars.frames
     for frame in range(0, tiny_split().training_end, 7):
         assert np.abs(used(task, frame) - frame).max() == np.abs(numbers - frame).max()
 
 
-def test_layers_are_kept_as_long_as_there_is_memory():
-    task = tiny_task(refiner(), PARAMS)
-    first = task.layers(7)
-    assert task.layers(7) is first
-    task._kept.clear()
-    task._most_kept = 1
-    assert task.layers(7) is task.layers(7)
-    again = task.layers(8)
-    assert task.layers(8) is not again
-    assert np.array_equal(task.layers(8).mouth, again.mouth)
+def test_other_exemplars_are_left_out_in_each_epoch_and_none_without_dropout():
+    def makeup(dropout: float, epoch: int) -> list[tuple]:
+        task = tiny_task(refiner(), PARAMS.model_copy(update={"dropout": dropout}))
+        return [tuple(used(task, frame, epoch)) for frame in range(tiny_split().training_end)]
+
+    first, second = makeup(0.5, 0), makeup(0.5, 1)
+    assert sum(a != b for a, b in zip(first, second, strict=True)) > len(first) // 2
+    assert makeup(0.5, 0) == first  # a function of seed and epoch
+    assert makeup(0.0, 0) == makeup(0.0, 1)
 
 
 def test_training_lowers_the_loss_on_what_it_never_saw(tmp_path):

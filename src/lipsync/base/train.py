@@ -24,7 +24,7 @@ from lipsync.generator.experts import heed_trust
 from lipsync.generator.model import Refiner
 from lipsync.generator.params import GeneratorParams
 from lipsync.generator.perceptual import VGGFeatures
-from lipsync.generator.task import MEMORY, GeneratorTask
+from lipsync.generator.task import GeneratorTask
 from lipsync.generator.weights import save_generator
 from lipsync.syncnet.model import SyncNet
 from lipsync.syncnet.params import SyncNetParams
@@ -88,7 +88,6 @@ def train_base_generator(
             session.compute,
             session.seed,
             vgg,
-            memory=MEMORY // len(people),
         )
         for person in people
     }

@@ -2,8 +2,9 @@
 
 import math
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -33,7 +34,8 @@ NEGATIVES = 15  # other instants that the sync loss compares with
 VALIDATION_FRAMES = 96  # at most so many, evenly spaced
 PICTURE_FRAMES = 6  # columns of a sample picture
 BATCH = 16  # frames refined at once where nothing is learned
-MEMORY = 1_000_000_000  # bytes of layers that are kept: 1800 frames at 160 pixels
+DROPOUT_FRAMES = 25  # consecutive frames for which the same exemplars are left out
+CHOICES = 1 << 20  # number of the draw of an epoch's choices; that of a step is less
 PATCH = 20  # pixels of a square in which sharpness is compared
 
 
@@ -85,11 +87,10 @@ class GeneratorTask:
             ``vgg``
         vgg: frozen, on the device; for the perceptual loss in place of SyncNet
         opening: as of ``Material.exemplars``
-        memory: bytes of layers that may be kept, so that they need not be made again
 
     Attributes:
-        maker: of layers, at the working size
-        choices: of exemplars, by frame number
+        exemplars: at the working size
+        maker: of layers
     """
 
     def __init__(
@@ -106,7 +107,6 @@ class GeneratorTask:
         vgg: VGGFeatures | None = None,
         *,
         opening: float = 1.0,
-        memory: int = MEMORY,
     ) -> None:
         if params.losses.sync > 0 and params.clip < syncnet.frames:
             raise LipsyncError(
@@ -139,13 +139,10 @@ class GeneratorTask:
         chosen = material.exemplars(exemplars, opening=opening)
         self.maker = LayerMaker(chosen, material.model, data.size)
         training = np.flatnonzero(data.valid[: split.training_end])
-        apart = round(params.apart * data.fps)
-        self.choices = choose_apart(material, chosen, training, apart)
-        selector = Selector(chosen, material.model)
-        for frame in held_out.tolist():
-            self.choices[frame] = selector.choose(material.target(frame))
-        self._kept: dict[int, Layers] = {}
-        self._most_kept = memory // (data.size**2 * (3 * 3 + 3 * 4))  # pictures and masks
+        self.exemplars, self._training = chosen, training
+        self._epoch, self._choices = -1, dict[int, Choice]()  # of one epoch's training frames
+        self._held_out_choices = choose_apart(material, chosen, held_out, 0)
+        self._checked: dict[int, Layers] = {}  # layers of held-out frames
         self._pool = ThreadPoolExecutor(2)
 
     def warm_up(self) -> None:
@@ -190,26 +187,50 @@ class GeneratorTask:
         if not share:  # more processes than clips: one that does not count keeps in step
             mine = slice(0, 1)
         frames = (starts[mine, None] + torch.arange(clip)).flatten().numpy()
-        inputs, mask = self.inputs(frames)
+        choices = self.choices(epoch)
+
+        def layers(frame: int) -> Layers:
+            return self.maker.make(self.material.target(frame), choices[frame])
+
+        inputs, mask = self.inputs(frames, layers)
         return Batch(starts, mine, share, inputs, mask, draw)
 
-    def inputs(self, frames: np.ndarray) -> tuple[tuple[torch.Tensor, ...], torch.Tensor]:
+    def inputs(
+        self, frames: np.ndarray, layers: Callable[[int], Layers]
+    ) -> tuple[tuple[torch.Tensor, ...], torch.Tensor]:
         """Arguments of the refiner for frames (B,), and their masks (B, 1, S, S)."""
-        layers = list(self._pool.map(self.layers, frames.tolist()))
+        made = list(self._pool.map(layers, frames.tolist()))
         device = self.data.crops.device
         crops = np.stack([self.material.crops[frame] for frame in frames.tolist()])
-        mask = torch.from_numpy(np.stack([each.mask for each in layers])).to(device)
-        return to_inputs(layers, crops, device), mask.unsqueeze(1)
+        mask = torch.from_numpy(np.stack([each.mask for each in made])).to(device)
+        return to_inputs(made, crops, device), mask.unsqueeze(1)
 
-    def layers(self, frame: int) -> Layers:
-        """Of a frame as it was filmed, without maps and gains, which only pasting needs."""
-        found = self._kept.get(frame)
-        if found is None:
-            found = self.maker.make(self.material.target(frame), self.choices[frame])
-            found = replace(found, maps={}, gains={})
-            if len(self._kept) < self._most_kept:
-                self._kept[frame] = found
-        return found
+    def choices(self, epoch: int) -> dict[int, Choice]:
+        """Of the training frames, for an epoch; a share of the exemplars is left out, by chance.
+
+        Which ones is drawn anew for every second of the video: faces are put together in other
+        ways in each epoch, some better and some worse.
+        """
+        if epoch != self._epoch:
+            blocks = self.training_end // DROPOUT_FRAMES + 1
+            draw = step_generator(self.seed, epoch, CHOICES)
+            drawn = torch.rand((blocks, len(self.exemplars)), generator=draw).numpy()
+            self._choices = choose_apart(
+                self.material,
+                self.exemplars,
+                self._training,
+                round(self.params.apart * self.data.fps),
+                drawn < self.params.dropout,
+            )
+            self._epoch = epoch
+        return self._choices
+
+    def checked_layers(self, frame: int) -> Layers:
+        """Of a held-out frame as it was filmed; kept, for every epoch asks again."""
+        if frame not in self._checked:
+            choice = self._held_out_choices[frame]
+            self._checked[frame] = self.maker.make(self.material.target(frame), choice)
+        return self._checked[frame]
 
     def _expert(self, pasted: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
         """Losses that a trained network judges, on pictures as the viewer sees them."""
@@ -248,7 +269,7 @@ class GeneratorTask:
         """Made and real pictures (B, 3, S, S) 0..1, masks of face and mouth (B, 1, S, S)."""
         parts = []
         for start in range(0, len(frames), BATCH):
-            inputs, mask = self.inputs(frames[start : start + BATCH])
+            inputs, mask = self.inputs(frames[start : start + BATCH], self.checked_layers)
             decided: Decided = model(*inputs)
             made = compose(inputs[0], inputs[1], decided).clamp(0, 1)
             parts.append((made, inputs[3], mask, inputs[4]))
@@ -276,11 +297,17 @@ class GeneratorTask:
 
 
 def choose_apart(
-    material: Material, exemplars: Exemplars, frames: np.ndarray, apart: int
+    material: Material,
+    exemplars: Exemplars,
+    frames: np.ndarray,
+    apart: int,
+    dropped: np.ndarray | None = None,
 ) -> dict[int, Choice]:
     """Choices for ascending frames (T,), by frame number, of exemplars that are no neighbours.
 
-    apart: frames; nearer exemplars are left out
+    Args:
+        apart: frames; nearer exemplars are left out
+        dropped: (blocks, M) bool, what else is left out in each block of ``DROPOUT_FRAMES``
     """
     selector, choices = Selector(exemplars, material.model), {}
     for frame in frames.tolist():
@@ -288,6 +315,8 @@ def choose_apart(
         barred = away < apart
         if barred.all():  # a short video: the farthest will have to do
             barred = away < away.max()
+        if dropped is not None and not (more := barred | dropped[frame // DROPOUT_FRAMES]).all():
+            barred = more
         choices[frame] = selector.choose(material.target(frame), barred)
     return choices
 
