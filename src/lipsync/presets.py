@@ -24,7 +24,7 @@ LOSSES: Values = LossWeights().model_dump()  # all of them, as the defaults weig
 QUICK: Values = {
     "epochs": 8,
     "crop": {"size": 160},
-    "syncnet": {"epochs": 12, "channels": 24},
+    "syncnet": {"epochs": 6, "channels": 24},
     "motion": {"epochs": 10, "channels": 64},
     "generator": {
         "exemplars": 128,

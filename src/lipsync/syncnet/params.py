@@ -10,7 +10,8 @@ from lipsync.training.params import OptimizerParams
 class SyncNetParams(OptimizerParams, key="syncnet"):
     """Architecture, sampling and optimiser of the SyncNet."""
 
-    epochs: PositiveInt = 12
+    epochs: PositiveInt = 6
+    epoch_windows: PositiveInt = 750  # windows that an epoch looks at, at most
     warmup_steps: int = Field(50, ge=0)
     ema_decay: float = Field(0.99, ge=0, lt=1)
     frames: int = Field(5, ge=1, le=15)  # consecutive pictures that are judged together

@@ -50,8 +50,9 @@ class SyncNetTask:
         """Nothing to prepare."""
 
     def steps(self) -> int:
-        """Steps in an epoch."""
-        return len(self.starts) // self.samples_per_step
+        """Steps in an epoch: about as many windows as the training part has, or epoch_windows."""
+        wanted = min(len(self.starts), self.params.epoch_windows) // self.samples_per_step
+        return max(1, wanted)
 
     def losses(self, epoch: int, step: int) -> dict[str, torch.Tensor]:
         """Contrastive loss of one batch."""
