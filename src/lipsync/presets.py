@@ -29,7 +29,7 @@ QUICK: Values = {
     "generator": {
         "exemplars": 128,
         "batch_size": 10,
-        "learning_rate": 2e-3,
+        "learning_rate": 5e-4,
         "ema_decay": 0.99,
         "channels": [48, 80, 112],
         "losses": LOSSES,
@@ -43,7 +43,7 @@ PRODUCTION: Values = {
     "generator": {
         "exemplars": 192,
         "batch_size": 20,
-        "learning_rate": 1e-3,
+        "learning_rate": 5e-4,
         "ema_decay": 0.995,
         "channels": [48, 80, 112],
         "losses": LOSSES,
@@ -57,7 +57,7 @@ MAX: Values = {
     "generator": {
         "exemplars": 256,
         "batch_size": 20,
-        "learning_rate": 5e-4,
+        "learning_rate": 3e-4,
         "ema_decay": 0.998,
         "channels": [64, 96, 128, 160],
         "losses": LOSSES,
