@@ -6,9 +6,9 @@
 One sample is one picture. The data are noise of the right size under a made-up mesh, the losses
 those of the preset, the steps those of stage train_generator: losses, backward, optimiser, moving
 average. The presets take turns, so that a busy moment of the machine hits all; medians are printed.
-"waiting" is the share of a step in which exemplars are warped into layers, as in a training's first
-epoch; later ones find them in memory. A FLOP is a multiplication or an addition of a convolution or
-matrix product, forward and backward, SyncNet included.
+"waiting" is the share of a step in which exemplars are chosen and warped into layers. A FLOP is a
+multiplication or an addition of a convolution or matrix product, forward and backward, SyncNet
+included.
 """
 
 import argparse
