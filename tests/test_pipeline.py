@@ -95,7 +95,7 @@ def test_fewer_epochs_again_give_the_same_bytes_as_before(project, ran_project):
 
 
 def test_another_rate_starts_anew(project):
-    change_params(project, lambda values: values["generator"].update(learning_rate=2e-3))
+    change_params(project, lambda values: values["generator"].update(learning_rate=3e-3))
     output = must(project, "dvc", "repro", "train_generator@sample")
     assert ran(output) == ["train_generator"]
     assert "continues" not in output
