@@ -20,6 +20,8 @@ from lipsync.retrieval.target import Target, scaled
 COARSE = 2  # a map has so many times fewer pixels a side than the working size
 GAIN = (0.8, 1.25)  # limits of the brightness that an exemplar is brought to
 DARK = 8.0  # 8-bit levels that are added, so that dark skin makes no large factors
+# Sigma of the Gaussians that smooth maps, of the side: everywhere, and between the lips.
+CREASE, MOUTH_CREASE = 1 / 100, 1 / 32
 SOFT = 1 / 64  # of the side: sigma of the Gaussian that softens masks
 
 
@@ -75,6 +77,7 @@ class LayerMaker:
         places = np.hstack([*self._places[numbers]])  # (V, 2 K) of K exemplars
         drawn = raster.interpolate(np.hstack([places, self._weights]))
         _extend(drawn[..., :-2], raster, target.vertices, places)
+        _smooth(drawn[..., :-2], target.vertices)
         maps = {
             number: np.ascontiguousarray(drawn[..., 2 * k : 2 * k + 2])
             for k, number in enumerate(numbers)
@@ -135,6 +138,22 @@ def _extend(drawn: np.ndarray, raster: Raster, vertices: np.ndarray, places: np.
     affine = np.linalg.lstsq(np.pad(ring, ((0, 0), (0, 1)), constant_values=1), places[POINTS:])[0]
     y, x = np.nonzero(raster.beyond)
     drawn[y, x] = np.stack([x + 0.5, y + 0.5, np.ones(len(x))], axis=1) @ affine
+
+
+def _smooth(drawn: np.ndarray, vertices: np.ndarray) -> None:
+    """Take the creases at the triangles' edges out of maps (s, s, 2 K), in place.
+
+    Between the lips triangles are long and thin, and creases would show as broken teeth: there the
+    map is smoothed more.
+    """
+    size = len(drawn)
+    inner = between_lips(vertices, size)
+    inner = cv2.GaussianBlur(inner, (0, 0), CREASE * size)[..., None]
+    for k in range(0, drawn.shape[2], 2):
+        maps = np.ascontiguousarray(drawn[..., k : k + 2])
+        smooth = cv2.GaussianBlur(maps, (0, 0), CREASE * size)
+        smoother = cv2.GaussianBlur(maps, (0, 0), MOUTH_CREASE * size)
+        drawn[..., k : k + 2] = smooth + inner * (smoother - smooth)
 
 
 def between_lips(vertices: np.ndarray, size: int) -> np.ndarray:
