@@ -28,7 +28,7 @@ from lipsync.rendering.clips import voiced_frames
 from lipsync.rendering.film import Film
 from lipsync.retrieval.exemplars import read_exemplars
 from lipsync.retrieval.face import FaceMaker
-from lipsync.retrieval.material import film_light
+from lipsync.retrieval.material import film_covered, film_light
 from lipsync.retrieval.pasting import undecided
 from lipsync.speech.encoder import create_encoder
 from lipsync.speech.params import SpeechParams
@@ -71,6 +71,8 @@ def export(params: PersonParams) -> None:
     windows = sample_speech(motion, encoder, fps)
 
     light = film_light(read_crops(data / "faces.npz"), boxes, shape, track, fps)
+    # Where something covers the mouth the film is shown as it was filmed.
+    valid = valid & ~film_covered(read_crops(data / "faces.npz"), boxes, shape, track)
     film = Film(film_path, boxes, valid, track, light, width, height)
     print("writing the networks as ONNX, about 20 s", file=sys.stderr)
     parts = Parts(

@@ -1,5 +1,7 @@
 """Choose a person's exemplars and train the refiner, from nothing or as an adapter of the base."""
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +44,8 @@ def train_generator(params: PersonParams) -> None:
     syncnet = load_syncnet(models / "syncnet.safetensors").to(device)
     chosen = heed_trust(chosen, models / "syncnet.safetensors")
     material = material_of(loaded, read_geometry(folder / "geometry.npz"))
+    covered = material.covered()
+    data = replace(data, valid=data.valid & ~covered, seen=data.seen & ~covered)
     seen = np.flatnonzero(data.seen[: session.split.training_end])
     numbers = material.choose(seen, chosen.exemplars)
     if inherited.generator is None:
@@ -97,6 +101,12 @@ def train_generator(params: PersonParams) -> None:
         f"{len(numbers)} exemplars, their detail shown {detail:.2f} times, mouths opened "
         f"{opening:.2f} times"
     )
+    if covered.any():
+        print(
+            f"warning: {params.video}: something covers the mouth in {covered.sum()} frames; they "
+            "are not learned from, and shown as they were filmed",
+            file=sys.stderr,
+        )
 
 
 if __name__ == "__main__":

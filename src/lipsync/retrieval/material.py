@@ -8,6 +8,7 @@ from lipsync.errors import LipsyncError
 from lipsync.faces.crop import smooth
 from lipsync.geometry.model import ShapeModel, Track
 from lipsync.retrieval.exemplars import FACE_KEY, MOUTH_KEY, Exemplars, choose_exemplars, key
+from lipsync.retrieval.occlusion import find_covered
 from lipsync.retrieval.target import Target, make_target, measure_light, vertices_in_crop
 
 CLOSED = 0.05  # share of the exemplars, the least open, that stand for a closed mouth
@@ -70,6 +71,10 @@ class Material:
         box, light = self.boxes[frame], self.light[frame]
         return make_target(self.model, self.track, frame, box, light, expression)
 
+    def covered(self) -> np.ndarray:
+        """(N,) bool: frames with a face in which something covers the mouth (``occlusion``)."""
+        return film_covered(self.crops, self.boxes, self.model, self.track)
+
     def choose(self, frames: np.ndarray, count: int) -> np.ndarray:
         """At most ``count`` exemplars among ``frames`` (T,), ascending numbers (M,).
 
@@ -122,3 +127,18 @@ class Material:
         """(E,) the mean of the least open of expressions (M, E)."""
         order = np.argsort(self.model.opening(expression), kind="stable")
         return expression[order[: max(1, round(CLOSED * len(order)))]].mean(0)
+
+
+def film_covered(
+    crops: Iterable[np.ndarray], boxes: np.ndarray, model: ShapeModel, track: Track
+) -> np.ndarray:
+    """(N,) bool: frames with a face in which something covers the mouth (``occlusion``).
+
+    crops: N of (S, S, 3) uint8 RGB; may be a stream
+    """
+    frames = np.flatnonzero(track.valid)
+    vertices = (vertices_in_crop(track.mesh(model, i), boxes[i]) for i in frames.tolist())
+    faces = (crop for crop, valid in zip(crops, track.valid, strict=True) if valid)
+    found = np.zeros(len(boxes), bool)
+    found[frames] = find_covered(faces, vertices, model)
+    return found

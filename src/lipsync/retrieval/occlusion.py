@@ -1,0 +1,76 @@
+"""Frames in which something covers the mouth: a hand, a microphone, a cup.
+
+The face of a frame is sampled at the mesh's vertices around mouth and chin, in the light of the
+skin above the lower lids. What these colours can
+be is learned from the video itself: their mean and a few principal components, fitted twice, the
+second time without the frames that fit worst. A frame in which many vertices are far from what the
+components can say is covered: its face is shown as it was filmed, and it is no exemplar.
+"""
+
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+
+from lipsync.faces.landmarks import POINTS
+from lipsync.geometry.model import ShapeModel
+from lipsync.geometry.topology import blend_weight
+from lipsync.retrieval.target import measure_light
+
+COMPONENTS = 8
+WORST = 0.25  # share of the frames, farthest from the median, that is not learned from
+LEVELS = 25.0  # 8-bit levels by which a covered vertex differs at least
+SHARE = 0.1  # of the vertices that have to differ
+MOST = 2000  # frames that components are learned from, evenly spread
+BLUR = 1 / 40  # of the crop's side: sigma of the Gaussian before sampling
+
+
+def find_covered(
+    crops: Iterable[np.ndarray], vertices: Iterable[np.ndarray], model: ShapeModel
+) -> np.ndarray:
+    """(T,) bool: in which of T frames something covers the mouth.
+
+    Args:
+        crops: (S, S, 3) uint8 RGB of frames with a face
+        vertices: (V, 3) of each, in shares of the crop's side
+    """
+    places = np.flatnonzero(blend_weight(model.mean)[:POINTS] > 0.5)
+    samples, lights = [], []
+    for crop, at in zip(crops, vertices, strict=True):
+        samples.append(_sample(crop, at[places]))
+        lights.append(measure_light(crop, at))
+    if len(samples) <= 2 * COMPONENTS:
+        return np.zeros(len(samples), bool)
+    light = np.stack(lights)[:, None]  # (T, 1, 3)
+    colours = np.stack(samples) * np.median(light, axis=0) / np.maximum(light, 1)  # (T, P, 3)
+    flat = colours.reshape(len(colours), -1)
+    few = np.linspace(0, len(flat) - 1, min(MOST, len(flat))).round().astype(int)
+    # Components are led by what is largest: frames far from the median are left out of them.
+    away = np.abs(colours[few] - np.median(colours[few], axis=0)).max(2)  # (L, P)
+    score = _largest(away)
+    off = _rest(flat, flat[few[score <= np.quantile(score, 1 - WORST)]]).reshape(colours.shape)
+    return _largest(np.abs(off).max(2)) > LEVELS
+
+
+def _largest(off: np.ndarray) -> np.ndarray:
+    """Of deviations (T, P) those that a share of ``SHARE`` of the vertices exceeds: (T,)."""
+    return np.quantile(off, 1 - SHARE, axis=1)
+
+
+def _sample(crop: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Colours (P, 3) float32 at places (P, 3), shares of the crop's side."""
+    size = len(crop)
+    smooth = cv2.GaussianBlur(crop, (0, 0), BLUR * size)
+    x, y = np.clip((places[:, :2] * size).astype(int), 0, size - 1).T
+    return smooth[y, x].astype(np.float32)
+
+
+def _rest(flat: np.ndarray, learned: np.ndarray) -> np.ndarray:
+    """What a mean and the principal components of ``learned`` (L, D) leave of ``flat`` (T, D)."""
+    mean = learned.mean(0)
+    centred = learned - mean
+    _, vectors = np.linalg.eigh(centred @ centred.T)
+    basis = vectors[:, -COMPONENTS:].T @ centred
+    basis /= np.linalg.norm(basis, axis=1, keepdims=True).clip(1e-6)
+    away = flat - mean
+    return away - away @ basis.T @ basis

@@ -1,0 +1,42 @@
+"""A hand or a microphone in front of the mouth is found, and nothing else is taken for one."""
+
+import numpy as np
+
+from lipsync.retrieval.material import Material, film_covered
+from tests.tiny import tiny_material
+
+COVERED = range(40, 52)
+
+
+def with_a_bar(material: Material) -> np.ndarray:
+    """Crops with something dark in front of the mouth in some frames."""
+    crops = np.array(material.crops)
+    size = crops.shape[1]
+    for frame in COVERED:
+        at = (material.vertices(frame)[[61, 291, 152], :2] * size).astype(int)
+        left, right, low = at[0, 0], at[1, 0], at[2, 1]
+        crops[frame, at[0, 1] - size // 8 : low, left:right] = (20, 30, 40)
+    return crops
+
+
+def test_what_covers_the_mouth_is_found() -> None:
+    material = tiny_material()
+    found = film_covered(with_a_bar(material), material.boxes, material.model, material.track)
+    assert found[list(COVERED)].all()
+    assert found.sum() == len(COVERED)
+
+
+def test_a_speaking_mouth_covers_nothing() -> None:
+    assert not tiny_material().covered().any()
+
+
+def test_frames_without_a_face_are_not_looked_at() -> None:
+    material = tiny_material()
+    valid = material.track.valid.copy()
+    valid[45] = False
+    track = type(material.track)(
+        **{**vars(material.track), "valid": valid},
+    )
+    found = film_covered(with_a_bar(material), material.boxes, material.model, track)
+    assert not found[45]
+    assert found[44]
