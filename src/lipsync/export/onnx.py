@@ -3,15 +3,14 @@
 Inputs and outputs are those that `rendering.refiner` tells; the number of frames B is free.
 """
 
-import warnings
 from typing import cast
 
-import onnx
 import torch
 from torch import nn
 
 from lipsync.generator.model import Refiner
 from lipsync.rendering.refiner import MASKS, OUTPUTS, PICTURES
+from lipsync.training.onnx import to_onnx
 
 LEVELS = 255.0  # 8-bit levels of 1
 
@@ -56,34 +55,4 @@ def refiner_to_onnx(refiner: Refiner, opset: int) -> bytes:
     size = cast(int, refiner.config["size"])
     pictures = [torch.zeros(2, size, size, 3, dtype=torch.uint8) for _ in PICTURES]
     masks = [torch.zeros(2, size, size, dtype=torch.uint8) for _ in MASKS]
-    batch = torch.export.Dim("batch")
-    names = (*PICTURES, *MASKS)
-    with warnings.catch_warnings():
-        # torch finds it remarkable that all inputs share an axis.
-        warnings.filterwarnings("ignore", message="# The axis name: batch will not be used")
-        program = torch.onnx.export(
-            network,
-            (*pictures, *masks),
-            input_names=list(names),
-            output_names=list(OUTPUTS),
-            opset_version=opset,
-            dynamic_shapes=tuple({0: batch} for _ in names),
-            external_data=False,
-            dynamo=True,
-            optimize=True,
-            verbose=False,
-        )
-    assert program is not None
-    model = program.model_proto
-    _strip(model)
-    onnx.checker.check_model(model, full_check=True)
-    return model.SerializeToString(deterministic=True)
-
-
-def _strip(model: onnx.ModelProto) -> None:
-    """Take out what the exporter notes down for debugging: source lines, paths, stack traces."""
-    graph = model.graph
-    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
-        part.ClearField("doc_string")
-        part.ClearField("metadata_props")
-    graph.ClearField("value_info")  # shapes in between: derived, and noted down the same way
+    return to_onnx(network, (*pictures, *masks), (*PICTURES, *MASKS), OUTPUTS, opset)

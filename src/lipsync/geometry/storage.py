@@ -8,7 +8,7 @@ import numpy as np
 
 from lipsync.errors import LipsyncError
 from lipsync.files import atomic_path
-from lipsync.geometry.model import ShapeModel, Track
+from lipsync.geometry.model import POSE_FEATURES, ShapeModel, Track
 
 # Name of each array in the file: that of its attribute.
 OF_MODEL = tuple(field.name for field in fields(ShapeModel))
@@ -43,11 +43,10 @@ def read_geometry(path: Path) -> tuple[ShapeModel, Track]:
 def _check(path: Path, model: ShapeModel, track: Track) -> None:
     vertices, frames = len(np.atleast_1d(model.mean)), len(np.atleast_1d(track.valid))
     components = len(np.atleast_1d(model.components))
-    pose_features = len(np.atleast_1d(model.pose_components))
     wanted = {
         "mean": (vertices, 3),
         "components": (components, vertices, 3),
-        "pose_components": (pose_features, vertices, 3),
+        "pose_components": (POSE_FEATURES, vertices, 3),
         "pose_centre": (3,),
         "scale": (frames,),
         "rotation": (frames, 3, 3),

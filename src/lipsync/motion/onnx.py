@@ -6,11 +6,11 @@ In: speech float32 (B, K, D) with K = past + 1 + future. Out: expression float32
 import copy
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 
 from lipsync.motion.model import MotionNet
+from lipsync.training.onnx import to_onnx
 
 BATCH_SIZES = (1, 2, 5)  # of the comparison with PyTorch; the export itself is traced with 2
 
@@ -19,23 +19,8 @@ def motion_to_onnx(model: MotionNet, opset: int) -> bytes:
     """A motion network on the CPU as ONNX."""
     network = copy.deepcopy(model).eval()
     length, dimension = model.past + 1 + model.future, int(model.config["speech_dimension"])
-    program = torch.onnx.export(
-        network,
-        (torch.zeros(2, length, dimension),),
-        input_names=["speech"],
-        output_names=["expression"],
-        opset_version=opset,
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
-        external_data=False,
-        dynamo=True,
-        optimize=True,
-        verbose=False,
-    )
-    assert program is not None
-    proto = program.model_proto
-    _strip(proto)
-    onnx.checker.check_model(proto, full_check=True)
-    return proto.SerializeToString(deterministic=True)
+    example = torch.zeros(2, length, dimension)
+    return to_onnx(network, (example,), ("speech",), ("expression",), opset)
 
 
 def motion_parity(network: bytes, model: MotionNet, speech: np.ndarray) -> float:
@@ -53,12 +38,3 @@ def motion_parity(network: bytes, model: MotionNet, speech: np.ndarray) -> float
                 wanted = model(torch.from_numpy(some)).numpy()
             worst = max(worst, float(np.abs(found - wanted).max()))
     return worst
-
-
-def _strip(model: onnx.ModelProto) -> None:
-    """Take out what the exporter notes down for debugging: source lines, paths, stack traces."""
-    graph = model.graph
-    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
-        part.ClearField("doc_string")
-        part.ClearField("metadata_props")
-    graph.ClearField("value_info")  # shapes in between: derived, and noted down the same way

@@ -47,7 +47,7 @@ def fingerprint(stage: str, params: Sections, also_read: Mapping[str, Path] | No
 
 
 def without_epochs(section: Any) -> Any:
-    """A section less its own key ``epochs``; deeper ones, as of generator.lips, count."""
+    """A section less its own key ``epochs``; deeper ones count."""
     if not isinstance(section, dict):
         return section
     return {key: value for key, value in section.items() if key != "epochs"}
