@@ -77,7 +77,7 @@ class Runs:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self, person: str, what: What) -> None:
-        """`dvc repro` of a person's generator, or of all the stages.
+        """`dvc repro` of a person's trainings, or of all the stages.
 
         Raises LipsyncError if a run of this page or another DVC is at work here, or there is no
         pipeline.
@@ -94,8 +94,8 @@ class Runs:
             )
         stages = [stage for stage in read_stages(self.project) if stage.each]
         names = [stage.name for stage in stages]
-        wanted = names if what == "everything" else ["train_generator"]
-        if not set(wanted) <= set(names) or not names:
+        wanted = names if what == "everything" else [n for n in TRAININGS if n in names]
+        if not wanted:
             raise LipsyncError("dvc.yaml: no pipeline in this folder; start the page in a project")
         log = scratch_root(self.project) / "page" / f"{person}.log"
         try:

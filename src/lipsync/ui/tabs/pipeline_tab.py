@@ -21,7 +21,7 @@ def build(parts: "Parts", page: gr.Blocks, tab: gr.Tab) -> None:
     library, runs, project = parts.library, parts.runs, parts.settings.project
     with gr.Row(elem_classes="ls-controls"):
         person = gr.Dropdown([], label="Person", elem_id="person")
-        train = gr.Button("Train the generator", variant="primary", elem_id="train", scale=2)
+        train = gr.Button("Train", variant="primary", elem_id="train", scale=2)
         everything = gr.Button("Run everything", elem_id="everything")
         stop = gr.Button("Stop", variant="stop", elem_id="stop")
         again = gr.Button("Check again", elem_id="again")
