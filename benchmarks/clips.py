@@ -105,7 +105,7 @@ def run(work: Path, person: str) -> dict[str, float]:
         if done.returncode:
             sys.exit(f"{stage}@{person}: exit code {done.returncode}")
         found[name] = time.monotonic() - started
-    # Of all processes so far: people are run from the shortest video to the longest.
+    # Of all processes so far, so a person's figure is never below that of the one before.
     kilobytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     found["gigabytes"] = kilobytes * 1024 / 1e9
     record.write_text(json.dumps(found))
