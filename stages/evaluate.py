@@ -66,7 +66,8 @@ def evaluate(params: PersonParams) -> None:
 
     crops = data.crops.permute(0, 2, 3, 1).cpu().numpy()  # (N, S, S, 3)
     material = Material(crops, data.boxes, shape, track, data.fps)
-    valid = data.valid & track.valid
+    # Where something covers the mouth the avatar shows the film.
+    valid = data.valid & track.valid & ~material.covered()
     refined, retrieved = (
         FaceMaker(exemplars, shape, data.size, refine, detail)
         for refine in (torch_refine(refiner, device), lambda layers, _: undecided(layers))

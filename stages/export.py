@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from lipsync.errors import LipsyncError
@@ -72,7 +73,9 @@ def export(params: PersonParams) -> None:
 
     light = film_light(read_crops(data / "faces.npz"), boxes, shape, track, fps)
     # Where something covers the mouth the film is shown as it was filmed.
-    valid = valid & ~film_covered(read_crops(data / "faces.npz"), boxes, shape, track)
+    covered = film_covered(read_crops(data / "faces.npz"), boxes, shape, track)
+    valid = valid & track.valid & ~covered
+    track = replace(track, valid=valid)
     film = Film(film_path, boxes, valid, track, light, width, height)
     print("writing the networks as ONNX, about 20 s", file=sys.stderr)
     parts = Parts(

@@ -103,8 +103,8 @@ def train_generator(params: PersonParams) -> None:
     )
     if covered.any():
         print(
-            f"warning: {params.video}: something covers the mouth in {covered.sum()} frames; they "
-            "are not learned from, and shown as they were filmed",
+            f"warning: {params.video}: something covers the mouth in {covered.sum()} frames; "
+            "the refiner does not learn from them, and the avatar shows them as they were filmed",
             file=sys.stderr,
         )
 

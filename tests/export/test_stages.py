@@ -186,3 +186,11 @@ def test_exemplars_of_a_long_hd_video_fit_into_30_megabytes(tmp_path: Path):
     pictures = [grain[n % 8] for n in range(count)]
     write_exemplars(tmp_path / "e.npz", Exemplars(pictures, *(each[chosen] for each in fields)))
     assert MOST_BYTES / 2 < (tmp_path / "e.npz").stat().st_size < 30e6
+
+
+def test_frames_whose_mouth_is_covered_do_not_speak(project, run, monkeypatch):
+    covered = np.arange(FRAMES) == 3
+    monkeypatch.setattr("lipsync.retrieval.material.film_covered", lambda *_: covered)
+    assert run(project, "export").code == 0
+    avatar = load_avatar(project / "models" / "alice" / "avatar")
+    np.testing.assert_array_equal(avatar.film.valid, ~covered)

@@ -122,14 +122,13 @@ def test_each_of_two_shots_keeps_its_own_exemplars(avatar: Avatar):
     """In a crossfade both speak alike, but each mixes those that its own past led to."""
     first = Shot(0, np.array([0] * 6), 4, spoken=True)
     second = Shot(0, np.array([0] * 4), 4, spoken=True)
-    levels = np.array([0, 0, 0, 0, 1, 1, 1, 1], np.float32)
+    levels = np.array([0] * 4 + [0.55 / WIDEST] * 4, np.float32)
     shown = show(avatar, Plan([first, second]), levels)
     greys = [mouth_grey(each, avatar.film, avatar.shape, 0) for each in shown]
     assert greys[:4] == pytest.approx([GREYS[0]] * 4, abs=4)
-    # The second shot begins with the widest; the first one fades to it and weighs 2/3, then 1/3.
-    half = (GREYS[0] + GREYS[-1]) / 2
-    assert greys[4] == pytest.approx(2 / 3 * half + 1 / 3 * GREYS[-1], abs=12)
-    assert greys[6:] == pytest.approx([GREYS[-1]] * 2, abs=4)
+    # Between two exemplars the first shot stays with its own; the second begins with the nearer.
+    assert greys[4] == pytest.approx(2 / 3 * GREYS[0] + 1 / 3 * GREYS[1], abs=12)
+    assert greys[6:] == pytest.approx([GREYS[1]] * 2, abs=4)
 
 
 def test_what_is_not_spoken_is_passed_through_to_the_bit(avatar: Avatar):
@@ -142,7 +141,7 @@ def test_what_is_not_spoken_is_passed_through_to_the_bit(avatar: Avatar):
                 np.testing.assert_array_equal(planes, to_planes(film.frame(index)))
 
 
-def test_two_layers_are_painted_each_and_mixed(avatar: Avatar):
+def test_two_layers_are_rendered_each_and_mixed(avatar: Avatar):
     under, over = Layer(0, 2, spoken=True), Layer(0, 9, spoken=False)
     level = np.array([0.8])
     (mixed,) = show(avatar, [Shown(under, over, 0.25)], level)

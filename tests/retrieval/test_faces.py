@@ -11,7 +11,7 @@ from lipsync.geometry.raster import Raster
 from lipsync.media.planes import from_rgb, rgb_of, views
 from lipsync.retrieval.layers import LayerMaker
 from lipsync.retrieval.material import film_light
-from lipsync.retrieval.pasting import Decisions, Window, make_face, paste, undecided
+from lipsync.retrieval.pasting import Decisions, Window, low_pass, make_face, paste, undecided
 from lipsync.retrieval.target import Target, scaled
 from tests.retrieval.person import (
     FPS,
@@ -214,8 +214,15 @@ def test_no_decision_moves_nothing_and_keeps_the_mouth_as_it_is():
     target = filmed.target(0)
     known = exemplars(filmed)
     layers = LayerMaker(known, model(), SIZE).make(target, maker(known).selector().choose(target))
+    drawn = np.random.default_rng(1).integers(0, 256, layers.blend.shape, np.uint8)
+    layers = replace(layers, blend=drawn)
     found = undecided(layers)
     assert isinstance(found, Decisions)
     assert not found.flow.any()
     np.testing.assert_array_equal(found.mouth_share, layers.mouth_mask)
-    assert np.abs(found.correction[layers.mouth_mask == 1]).max(initial=0) == 0
+    # The blend's shading, less and less of it as the mouth's weight rises.
+    mouth = layers.mouth_mask[..., None]
+    texture = layers.face + mouth * (layers.mouth.astype(float) - layers.face)
+    wanted = (1 - mouth) * low_pass(layers.blend - texture, len(drawn))
+    assert np.abs(wanted).max() > 10
+    np.testing.assert_allclose(found.correction, wanted, atol=1e-2)

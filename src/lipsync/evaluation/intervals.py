@@ -158,11 +158,11 @@ def _silence(
     rendered, real = silence.openings(tables)
     pauses = B.Blocks(len(silence.pauses), block / silence.apart, seed=1)
     digital = B.Blocks(len(silence.digital), block / silence.digital_apart, seed=2)
-    painted, closed = B.means(digital, silence.digital), B.means(pauses, silence.pauses)
+    opened, closed = B.means(digital, silence.digital), B.means(pauses, silence.pauses)
     return {
         "silence": B.ratios(blocks, rendered, real),
-        "silence_digital": B.divided(painted, closed),
-        "opening_digital": painted,
+        "silence_digital": B.divided(opened, closed),
+        "opening_digital": opened,
     }
 
 

@@ -74,8 +74,8 @@ def flicker(before: np.ndarray, now: np.ndarray, after: np.ndarray, where: np.nd
     """Energy of the second difference in time of three consecutive luma pictures (H, W).
 
     The second difference passes what alternates from frame to frame at four times its size and
-    hardly what moves steadily. A small Gaussian before it takes sensor noise away, which no network
-    paints.
+    hardly what moves steadily. A small Gaussian before it takes sensor noise away, which no
+    rendering has.
     """
     change = before - 2 * now + after
     sigma = FLICKER_BLUR * change.shape[0]

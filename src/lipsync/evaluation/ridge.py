@@ -1,8 +1,8 @@
 """What plain statistics can do: mouth opening from the mel spectrogram by ridge regression.
 
 Fitted on the training part, asked about the held-out part. A network that follows the speech less
-well than a straight line through the spectrogram has not earned its name. Whatever the speech
-encoder is, this hears mel, and of it what the generator hears: the frames past ... future.
+well than ridge regression has not earned its name. Whatever the speech
+encoder is, this hears mel, and of it what the motion network hears: the frames past ... future.
 """
 
 import numpy as np

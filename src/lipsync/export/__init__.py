@@ -1,1 +1,1 @@
-"""A trained generator as an avatar: ONNX that was checked against PyTorch, and what it needs."""
+"""Trained networks and exemplars as an avatar: ONNX, checked against PyTorch, and what it needs."""

@@ -1,7 +1,7 @@
 """Two masks in crop coordinates, functions of the crop's size alone.
 
 The line of the eyes lies `crop.EYE_LINE` (0.175) of the side below the top. `visible_mask` ends
-just below the lower lids: jaw, chin, cheeks and throat would tell the generator what the mouth
+just below the lower lids: jaw, chin, cheeks and throat would tell the refiner what the mouth
 does. `paste_mask` begins below that, is 1 over nose tip, cheeks, jaw and open chin, and runs out
 wide.
 """

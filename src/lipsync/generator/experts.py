@@ -1,4 +1,4 @@
-"""Who judges what is painted: a SyncNet that can be trusted, and VGG19 where it is asked for."""
+"""Networks that judge refined faces: a trusted SyncNet, and VGG19 where it is asked for."""
 
 import sys
 from pathlib import Path

@@ -139,17 +139,10 @@ def _nudged(prior: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
     return torch.sigmoid(torch.log(prior / (1 - prior)) + logits)
 
 
-def compose(
-    face: torch.Tensor, mouth: torch.Tensor, decided: Decided, *, moved: bool = True
-) -> torch.Tensor:
-    """The refined face (B, 3, S, S) around 0..1, at the working size.
-
-    moved: whether the flow is followed
-    """
+def compose(face: torch.Tensor, mouth: torch.Tensor, decided: Decided) -> torch.Tensor:
+    """The refined face (B, 3, S, S) around 0..1, at the working size."""
     texture = torch.lerp(face, mouth, decided.share)
-    if moved:
-        texture = warp(texture, decided.flow)
-    return texture + decided.correction
+    return warp(texture, decided.flow) + decided.correction
 
 
 def warp(pictures: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lipsync.faces.landmarks import POINTS
-
 POSE_FEATURES = 3  # pitch, yaw and roll
 DEGREES = 10.0  # of an angle whose feature is 1
 
@@ -93,7 +91,7 @@ class Track:
     def mesh(
         self, model: ShapeModel, frame: int, expression: np.ndarray | None = None
     ) -> np.ndarray:
-        """Vertices (V, 2) float32 in pixels of the picture, with the depth as a third column.
+        """Vertices (V, 3) float32: x and y in pixels of the picture, and the depth.
 
         expression: (E,) in place of the frame's own
         """
@@ -117,6 +115,3 @@ def angles(rotation: np.ndarray) -> np.ndarray:
     yaw = np.arcsin(np.clip(-rotation[:, 2, 0], -1, 1))
     roll = np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0])
     return np.degrees(np.stack([pitch, yaw, roll], axis=1))
-
-
-__all__ = ["POINTS", "ShapeModel", "Track", "angles"]

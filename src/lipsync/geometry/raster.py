@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 
 SHIFT = 4  # binary places of a pixel that OpenCV's polygons know
-MARGIN = 0.5  # pixels by which triangles are drawn larger, so that no pixel falls between two
 
 
 class Raster:

@@ -19,7 +19,6 @@ OUTLINE = (  # of the face, from the forehead down its left side and up its righ
     *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
 )
 RING = len(OUTLINE)  # vertices POINTS ... POINTS + RING - 1
-VERTICES = POINTS + RING
 RING_SCALE = 1.35  # of the outline's distance from the middle of the face
 NOSE_TIP, NOSE_BASE = 4, 2
 

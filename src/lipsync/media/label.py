@@ -9,7 +9,7 @@ and ffprobe show, for people.
 DIGITAL_SOURCE_TYPE = (
     "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 )
-NOTICE = "Synthetic: a neural network painted the mouth to fit sound that was not said on camera."
+NOTICE = "Synthetic: the mouth was made to fit sound that was not said on camera."
 
 
 # IPTC Video Metadata Hub 1.6: property Digital Source Type of the IPTC Extension schema

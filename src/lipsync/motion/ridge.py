@@ -73,15 +73,15 @@ def fit_ridge(model: MotionNet, data: MotionData, targets: Targets, params: Moti
             penalties,
         )
 
-    guesses = np.zeros((len(PENALTIES), *targets.expression.shape))
+    predictions = np.zeros((len(PENALTIES), *targets.expression.shape))
     for fold in targets.folds:
         learned = fold.others if len(fold.others) > 1 else targets.frames
         weights, offset = fit(learned, PENALTIES)
-        guesses[:, fold.frames] = inputs[0][fold.frames] @ weights + offset[:, None]
-    found = [targets.agreement(targets.gaps(guess[targets.frames])) for guess in guesses]
+        predictions[:, fold.frames] = inputs[0][fold.frames] @ weights + offset[:, None]
+    found = [targets.agreement(targets.gaps(guess[targets.frames])) for guess in predictions]
     best = max(i for i, r in enumerate(found) if r >= max(found) - AS_GOOD)
     weights, offset = fit(targets.frames, PENALTIES[best : best + 1])
-    return Ridge(projection, weights[0], offset[0], guesses[best])
+    return Ridge(projection, weights[0], offset[0], predictions[best])
 
 
 def standardized(model: MotionNet, rows: np.ndarray) -> np.ndarray:

@@ -55,7 +55,7 @@ def make_profile(recording: Recording, chosen: ProfileParams, size: int) -> Prof
     """Judge a recording.
 
     Args:
-        size: pixels of the crop that the generator will work on, `crop.size`
+        size: pixels of the crop that the refiner works on, `crop.size`
 
     Raises LipsyncError if `profile.face_recognition` is given and cannot be used.
     """

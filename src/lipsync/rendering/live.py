@@ -10,7 +10,7 @@
 
 Picture for picture these are the ones that the same sound in a file is rendered to, before they are
 compressed. A picture comes as soon as the sound that it hears is there, that of the frames after
-it (``motion.look_ahead``) and half a window of the encoder, and it is painted.
+it (``motion.look_ahead``) and half a window of the encoder, and it is made.
 """
 
 from collections.abc import Generator
@@ -55,7 +55,7 @@ class LiveAvatar:
     def latency(self) -> float:
         """Seconds of sound beyond the middle of a picture that must be heard before it comes.
 
-        Painting it takes its own time on top, that of one picture.
+        Making it takes its own time on top, that of one picture.
         """
         info, encoder = self._avatar.info, self._encoder
         first = encoder.segment * (1 + info.future)  # any segment that is not at the start

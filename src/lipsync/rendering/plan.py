@@ -1,4 +1,4 @@
-"""What lies under each rendered picture, settled before the first one is painted.
+"""What lies under each rendered picture, settled before the first one is made.
 
 A plan is a row of shots; a shot is a stretch of one film, lip-synced or as it was filmed. Their
 pictures add up to the whole exactly, whatever their number. Where two shots meet, the old one goes

@@ -1,10 +1,10 @@
 """Frames in which something covers the mouth: a hand, a microphone, a cup.
 
 The face of a frame is sampled at the mesh's vertices around mouth and chin, in the light of the
-skin above the lower lids. What these colours can
-be is learned from the video itself: their mean and a few principal components, fitted twice, the
-second time without the frames that fit worst. A frame in which many vertices are far from what the
-components can say is covered: its face is shown as it was filmed, and it is no exemplar.
+skin above the lower lids. What these colours can be is learned from the video itself: their mean
+and a few principal components, without the frames that are farthest from the median. A frame in
+which many vertices are far from what the components can say is covered: its face is shown as it was
+filmed, and it is no exemplar.
 """
 
 from collections.abc import Iterable

@@ -1,8 +1,8 @@
 """Which exemplars a frame is made of, decided frame by frame and looking back only.
 
 A texture stays with its exemplar as long as that fits about as well as the best one does: every
-change shows as a flicker. When it changes, the old one fades out over a few frames. So live
-rendering and rendering a file choose alike.
+change shows as a flicker. When it changes, the old face fades out over a few frames; the mouth
+changes at once. So live rendering and rendering a file choose alike.
 """
 
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ class Target:
         own_vertices: (V, 3) of the face that is in the frame already
         expression: (E,) wanted
         angles: (3,) degrees
-        light: (3,) mean RGB of forehead and temples, as of ``light``
+        light: (3,) mean RGB of forehead and temples, as of ``measure_light``
     """
 
     vertices: np.ndarray

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 from zipfile import BadZipFile
@@ -126,11 +125,6 @@ class PersonData(AudioData):
     def size(self) -> int:
         """S, pixels"""
         return self.crops.shape[-1]
-
-    @cached_property
-    def mouth(self) -> torch.Tensor:
-        """(N, 4) float32 x0, y0, x1, y1 around the lips in crop pixels"""
-        return torch.cat([self.lips.amin(1), self.lips.amax(1)], dim=1)
 
 
 def read_arrays(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:

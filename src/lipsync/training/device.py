@@ -84,7 +84,8 @@ def make_deterministic(device: torch.device) -> None:
     """Same input, same bytes on the same machine.
 
     On the CPU an operator that cannot promise it raises. On a GPU torch gives no such promise for
-    the gradient of ``grid_sample``, which moves the reference picture, so there it only warns.
+    the gradient of ``grid_sample``, by which the refiner's flow is followed, so there it only
+    warns.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")

@@ -26,10 +26,6 @@ class Line:
     def __call__(self, features: np.ndarray) -> np.ndarray:
         return features @ self.weights + self.offset
 
-    def through(self, features: np.ndarray, wanted: np.ndarray) -> "Line":
-        """The parallel line that goes through a point: features (D,), wanted (C,)."""
-        return Line(self.weights, wanted - features @ self.weights)
-
 
 def fit_line(features: np.ndarray, wanted: np.ndarray, frames: np.ndarray, reach: int) -> Line:
     """The line that tells ``wanted`` from ``features``; each column has a penalty of its own.

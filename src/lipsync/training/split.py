@@ -12,7 +12,8 @@ import numpy as np
 from lipsync.errors import LipsyncError
 from lipsync.training.params import SplitParams
 
-SEGMENT = 25  # consecutive frames that are sampled together: longer than any clip or window
+# Consecutive frames that are sampled together: longer than SyncNet's windows, the refiner's clips.
+SEGMENT = 25
 APART = 10**7  # frames between two people whose frames stand in one row
 MIN_FRAMES = 20  # on either side; fewer can neither teach nor measure anything
 
