@@ -118,7 +118,7 @@ def opened(share: float) -> float:
 
 def test_a_mesh_that_follows_too_little_is_made_up_for():
     right, lazy = opened(1.0), opened(0.7)
-    assert 0.9 < right < 1.12
+    assert 0.9 < right < 1.15  # the search ends within 0.05
     assert right + 0.08 < lazy <= OPENING_LIMITS[1]
 
 
