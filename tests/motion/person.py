@@ -6,7 +6,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from lipsync.geometry.model import ShapeModel
+from lipsync.geometry.model import POSE_FEATURES, ShapeModel
 from lipsync.motion.data import CORNERS, LOWER, UPPER, MotionData
 from lipsync.motion.model import MotionNet
 from lipsync.motion.params import MotionParams
@@ -43,7 +43,7 @@ def tiny_shape() -> ShapeModel:
     return ShapeModel(
         mean=mean,
         components=components,
-        pose_components=np.zeros((6, 504, 3), np.float32),
+        pose_components=np.zeros((POSE_FEATURES, 504, 3), np.float32),
         pose_centre=np.zeros(3, np.float32),
         triangles=np.zeros((0, 3), np.int32),
     )
