@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from lipsync.base.inherited import read_inherited
-from lipsync.faces.mesh import FaceMesh
 from lipsync.generator.adapter import AdapterShape
-from lipsync.generator.calibration import FRAMES, find_detail, find_opening, read_filmed
+from lipsync.generator.calibration import FRAMES, find_detail, read_filmed
 from lipsync.generator.experts import heed_trust, vgg_if_wanted
 from lipsync.generator.model import Refiner
 from lipsync.generator.params import GeneratorParams
@@ -58,16 +57,6 @@ def train_generator(params: PersonParams) -> None:
     samples = evenly(training, FRAMES)
     filmed = read_filmed(read_planes(folder / "frames.mp4"), data.boxes, numbers, samples)
     pictures = [filmed.exemplars[number] for number in numbers.tolist()]
-    apart = round(chosen.apart * data.fps)
-    choices = choose_apart(material, material.exemplars(numbers, pictures), training, apart)
-    opening = find_opening(
-        lambda factor: material.exemplars(numbers, pictures, factor),
-        material,
-        data.size,
-        FaceMesh(Path("models/face")),
-        filmed.samples,
-        choices,
-    )
     task = GeneratorTask(
         model,
         syncnet,
@@ -79,13 +68,13 @@ def train_generator(params: PersonParams) -> None:
         session.compute,
         session.seed,
         vgg.to(device) if vgg else None,
-        opening=opening,
     )
     state = session.train(model, task, chosen, params[Epochs].root)
     refiner = state.ema
     assert isinstance(refiner, Refiner)
 
-    exemplars = material.exemplars(numbers, pictures, opening)
+    exemplars = material.exemplars(numbers, pictures)
+    choices = choose_apart(material, exemplars, training, round(chosen.apart * data.fps))
     write_exemplars(models / "exemplars.npz", exemplars)
     refine = torch_refine(refiner, device)
     detail = find_detail(exemplars, material, refine, data.size, filmed.samples, choices)
@@ -95,12 +84,9 @@ def train_generator(params: PersonParams) -> None:
         save_adapter(
             models / "generator.safetensors", refiner, inherited.generator, adapter, detail
         )
-    figures = {"sync_weight": chosen.losses.sync, "detail": detail, "opening": opening}
+    figures = {"sync_weight": chosen.losses.sync, "detail": detail}
     session.write(state, figures)
-    print(
-        f"{len(numbers)} exemplars, their detail shown {detail:.2f} times, mouths opened "
-        f"{opening:.2f} times"
-    )
+    print(f"{len(numbers)} exemplars, their detail shown {detail:.2f} times")
     if covered.any():
         print(
             f"warning: {params.video}: something covers the mouth in {covered.sum()} frames; "

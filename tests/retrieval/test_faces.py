@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lipsync.faces.landmarks import LIPS_INNER
+from lipsync.faces.landmarks import LIPS, LIPS_INNER
 from lipsync.geometry.raster import Raster
 from lipsync.media.planes import from_rgb, rgb_of, views
 from lipsync.retrieval.layers import LayerMaker
@@ -219,10 +219,14 @@ def test_no_decision_moves_nothing_and_keeps_the_mouth_as_it_is():
     found = undecided(layers)
     assert isinstance(found, Decisions)
     assert not found.flow.any()
-    np.testing.assert_array_equal(found.mouth_share, layers.mouth_mask)
+    # All of the lips are the mouth exemplar's.
+    share, lips = found.mouth_share, target.vertices[list(LIPS), :2]
+    x, y = (lips * SIZE).astype(int).T
+    assert (share[y, x] > 0.8).mean() > 0.9  # corners are narrower than a pixel
+    assert share[layers.mouth_mask == 0].max() == 0
     # The blend's shading, less and less of it as the mouth's weight rises.
     mouth = layers.mouth_mask[..., None]
-    texture = layers.face + mouth * (layers.mouth.astype(float) - layers.face)
+    texture = layers.face + share[..., None] * (layers.mouth.astype(float) - layers.face)
     wanted = (1 - mouth) * low_pass(layers.blend - texture, len(drawn))
     assert np.abs(wanted).max() > 10
     np.testing.assert_allclose(found.correction, wanted, atol=1e-2)

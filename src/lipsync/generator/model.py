@@ -25,7 +25,7 @@ from torch.nn import functional as F
 
 from lipsync.faces.masks import visible_mask
 from lipsync.generator.adapter import merge
-from lipsync.retrieval.pasting import LOW
+from lipsync.retrieval.pasting import LOW, WIDER
 from lipsync.training.layers import initialise
 
 PATCH = 4  # pixels of the square that becomes one position of the finest level
@@ -111,9 +111,8 @@ class Refiner(nn.Module):
             wide = F.interpolate(self.up[level](out), scale_factor=2.0, mode="nearest")
             out = self.decoder[level](F.relu(wide + maps[level]))
         share, shading, flow, colour, fine = (SCALE * self.head(out).float()).split(HEAD, 1)
-        prior = mouth_mask.clamp(LEAST_SHARE, 1 - LEAST_SHARE)
-        share = _nudged(prior, LOGIT * self._enlarged(share))
-        shading = _nudged(1 - prior, LOGIT * self._enlarged(shading))
+        share = _nudged(WIDER * mouth_mask, LOGIT * self._enlarged(share))
+        shading = _nudged(1 - mouth_mask, LOGIT * self._enlarged(shading))
         texture = torch.lerp(face, mouth, share)
         correction = shading * low_pass(blend - texture, self.kernel) + self._enlarged(colour)
         finer = self._enlarged(F.pixel_shuffle(fine, 2))  # (B, 12, S/4, S/4) -> (B, 3, S, S)
@@ -135,7 +134,8 @@ class Refiner(nn.Module):
 
 
 def _nudged(prior: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-    """A share 0..1 moved by logits; 0 leaves it."""
+    """A share, brought into 0..1, moved by logits; 0 leaves it."""
+    prior = prior.clamp(LEAST_SHARE, 1 - LEAST_SHARE)
     return torch.sigmoid(torch.log(prior / (1 - prior)) + logits)
 
 

@@ -86,7 +86,6 @@ class GeneratorTask:
         syncnet: frozen, on the device; for the sync loss, and for the perceptual one without
             ``vgg``
         vgg: frozen, on the device; for the perceptual loss in place of SyncNet
-        opening: as of ``Material.exemplars``
 
     Attributes:
         exemplars: at the working size
@@ -105,8 +104,6 @@ class GeneratorTask:
         compute: Compute,
         seed: int,
         vgg: VGGFeatures | None = None,
-        *,
-        opening: float = 1.0,
     ) -> None:
         if params.losses.sync > 0 and params.clip < syncnet.frames:
             raise LipsyncError(
@@ -136,7 +133,7 @@ class GeneratorTask:
                 f"idle; set LIPSYNC_PROCESSES={self.clips}, or raise generator.batch_size",
                 file=sys.stderr,
             )
-        chosen = material.exemplars(exemplars, opening=opening)
+        chosen = material.exemplars(exemplars)
         self.maker = LayerMaker(chosen, material.model, data.size)
         training = np.flatnonzero(data.valid[: split.training_end])
         self.exemplars, self._training = chosen, training

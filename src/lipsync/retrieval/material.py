@@ -11,7 +11,6 @@ from lipsync.retrieval.exemplars import FACE_KEY, MOUTH_KEY, Exemplars, choose_e
 from lipsync.retrieval.occlusion import find_covered
 from lipsync.retrieval.target import Target, make_target, measure_light, vertices_in_crop
 
-CLOSED = 0.05  # share of the exemplars, the least open, that stand for a closed mouth
 LIGHT_SMOOTHING = 0.2  # seconds: sigma of the Gaussian over the light's time
 
 
@@ -91,42 +90,19 @@ class Material:
         return frames[choose_exemplars(np.concatenate(keys, axis=1), count)]
 
     def exemplars(
-        self,
-        frames: np.ndarray,
-        pictures: Sequence[np.ndarray] | None = None,
-        opening: float = 1.0,
+        self, frames: np.ndarray, pictures: Sequence[np.ndarray] | None = None
     ) -> Exemplars:
-        """Exemplars of some frames (M,).
-
-        Args:
-            pictures: (s, s, 3) each, by default the crops
-            opening: factor by which mouths are to be opened wider than the mesh says; an exemplar
-                is warped as if its own mouth were open by so much less. Closed mouths stay closed.
-        """
+        """Exemplars of some frames (M,); pictures: (s, s, 3) each, by default the crops."""
         if pictures is None:
             pictures = [self.crops[i] for i in frames.tolist()]
-        expression = self.track.expression[frames]
-        closed = self._closed(expression)
-        vertices = [
-            vertices_in_crop(
-                self.track.mesh(self.model, frame, closed + (own - closed) / opening),
-                self.boxes[frame],
-            )
-            for frame, own in zip(frames.tolist(), expression, strict=True)
-        ]
         return Exemplars(
             pictures,
             frames,
-            np.stack(vertices),
-            expression,
+            np.stack([self.vertices(i) for i in frames.tolist()]),
+            self.track.expression[frames],
             self.track.angles[frames],
             self.light[frames],
         )
-
-    def _closed(self, expression: np.ndarray) -> np.ndarray:
-        """(E,) the mean of the least open of expressions (M, E)."""
-        order = np.argsort(self.model.opening(expression), kind="stable")
-        return expression[order[: max(1, round(CLOSED * len(order)))]].mean(0)
 
 
 def film_covered(

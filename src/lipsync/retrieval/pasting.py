@@ -19,6 +19,9 @@ from lipsync.retrieval.layers import COARSE, Layers, fetched, mixed, scaled_chan
 from lipsync.retrieval.selection import Choice
 
 LOW = 1.5 / 160  # of the crop's side: sigma of the Gaussian that parts shading from detail
+# The mouth exemplar's share is the softened mask of the lips so many times, at most 1: all of the
+# lips come from it. Where the face exemplar's lips shine through, mouths look less open.
+WIDER = 2.0
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,11 @@ def low_pass(picture: np.ndarray, side: float) -> np.ndarray:
 def undecided(layers: Layers) -> Decisions:
     """What an untrained refiner decides: the mouth as it is, elsewhere the blend's shading."""
     size = len(layers.mask)
-    share = layers.mouth_mask
+    share = np.minimum(WIDER * layers.mouth_mask, 1)
     texture = layers.face + share[..., None] * (layers.mouth.astype(np.float32) - layers.face)
     shading = low_pass(layers.blend - texture, size)
     flow = np.zeros((size, size, 2), np.float32)
-    return Decisions(share, flow, (1 - share[..., None]) * shading)
+    return Decisions(share, flow, (1 - layers.mouth_mask[..., None]) * shading)
 
 
 @dataclass(frozen=True)
