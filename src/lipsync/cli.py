@@ -155,7 +155,7 @@ def preset(
 ) -> None:
     """Write recommended values into params.yaml; comments and everything else stay.
 
-    quick: 160 px, 8 epochs, what the project ships. production: 224 px, 40 epochs, for minutes of
+    quick: 160 px, 5 epochs, what the project ships. production: 224 px, 40 epochs, for minutes of
     video. max: 256 px, 100 epochs, for close-ups, on a GPU. docs/training.md has all of them.
     """
     with errors_for_people("lipsync preset"):

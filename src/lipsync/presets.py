@@ -74,7 +74,7 @@ class Preset:
 
 
 PRESETS = {
-    "quick": Preset(QUICK, "160 px, 128 exemplars, 8 epochs of the refiner: whether a video works"),
+    "quick": Preset(QUICK, "160 px, 128 exemplars, 5 epochs of the refiner: whether a video works"),
     "production": Preset(
         PRODUCTION, "224 px, 192 exemplars, 40 epochs of the refiner: for minutes of video"
     ),
