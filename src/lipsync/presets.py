@@ -22,7 +22,7 @@ Values = dict[str, Any]
 
 LOSSES: Values = LossWeights().model_dump()  # all of them, as the defaults weigh them
 QUICK: Values = {
-    "epochs": 8,
+    "epochs": 5,
     "crop": {"size": 160},
     "syncnet": {"epochs": 6, "channels": 24},
     "motion": {"epochs": 10, "channels": 64},
