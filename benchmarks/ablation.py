@@ -28,6 +28,7 @@ import numpy as np
 from ruamel.yaml import YAML
 
 from lipsync.generator.params import GeneratorParams
+from lipsync.generator.task import epoch_steps
 from lipsync.params import load_params
 from lipsync.running.pack import copy_tracked
 from lipsync.training.params import SplitParams
@@ -122,9 +123,7 @@ def steps_an_epoch(work: Path, person: str) -> int:
         valid = faces["valid"]
     with np.load(work / "data" / person / "speech.npz") as speech:
         split = split_frames(len(valid), float(speech["fps"]), params[SplitParams])
-    clips = chosen.clips
-    starts = len(runs(valid[: split.training_end], chosen.clip))
-    return max(1, min(starts, chosen.epoch_frames) // (clips * chosen.clip))
+    return epoch_steps(len(runs(valid[: split.training_end], chosen.clip)), chosen)
 
 
 def epochs_for(work: Path, person: str, steps: int) -> int:

@@ -67,7 +67,7 @@ def evaluate(params: PersonParams) -> None:
     crops = data.crops.permute(0, 2, 3, 1).cpu().numpy()  # (N, S, S, 3)
     material = Material(crops, data.boxes, shape, track, data.fps)
     # Where something covers the mouth the avatar shows the film.
-    valid = data.valid & track.valid & ~material.covered()
+    valid = data.valid & track.valid & ~material.covered
     refined, retrieved = (
         FaceMaker(exemplars, shape, data.size, refine, detail)
         for refine in (torch_refine(refiner, device), lambda layers, _: undecided(layers))

@@ -29,7 +29,7 @@ from lipsync.rendering.clips import voiced_frames
 from lipsync.rendering.film import Film
 from lipsync.retrieval.exemplars import read_exemplars
 from lipsync.retrieval.face import FaceMaker
-from lipsync.retrieval.material import film_covered, film_light
+from lipsync.retrieval.material import study_faces
 from lipsync.retrieval.pasting import undecided
 from lipsync.speech.encoder import create_encoder
 from lipsync.speech.params import SpeechParams
@@ -71,9 +71,8 @@ def export(params: PersonParams) -> None:
     encoder = create_encoder(speech, fps, heard_weights(data / "speech.npz"))
     windows = sample_speech(motion, encoder, fps)
 
-    light = film_light(read_crops(data / "faces.npz"), boxes, shape, track, fps)
+    light, covered = study_faces(read_crops(data / "faces.npz"), boxes, shape, track, fps)
     # Where something covers the mouth the film is shown as it was filmed.
-    covered = film_covered(read_crops(data / "faces.npz"), boxes, shape, track)
     valid = valid & track.valid & ~covered
     track = replace(track, valid=valid)
     film = Film(film_path, boxes, valid, track, light, width, height)

@@ -43,7 +43,7 @@ def train_generator(params: PersonParams) -> None:
     syncnet = load_syncnet(models / "syncnet.safetensors").to(device)
     chosen = heed_trust(chosen, models / "syncnet.safetensors")
     material = material_of(loaded, read_geometry(folder / "geometry.npz"))
-    covered = material.covered()
+    covered = material.covered
     data = replace(data, valid=data.valid & ~covered, seen=data.seen & ~covered)
     seen = np.flatnonzero(data.seen[: session.split.training_end])
     numbers = material.choose(seen, chosen.exemplars)

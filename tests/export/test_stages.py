@@ -190,7 +190,7 @@ def test_exemplars_of_a_long_hd_video_fit_into_30_megabytes(tmp_path: Path):
 
 def test_frames_whose_mouth_is_covered_do_not_speak(project, run, monkeypatch):
     covered = np.arange(FRAMES) == 3
-    monkeypatch.setattr("lipsync.retrieval.material.film_covered", lambda *_: covered)
+    monkeypatch.setattr("lipsync.retrieval.material.find_covered", lambda *_: covered)
     assert run(project, "export").code == 0
     avatar = load_avatar(project / "models" / "alice" / "avatar")
     np.testing.assert_array_equal(avatar.film.valid, ~covered)

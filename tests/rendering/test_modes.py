@@ -154,6 +154,29 @@ def test_a_template_lies_under_the_face_in_its_own_size(real: Path, talk, tmp_pa
     assert smooth > 0.8 * done.pictures  # exemplars are of one grey, and the lips are not
 
 
+def test_a_mouth_that_is_covered_in_a_template_is_shown_as_it_was_filmed(
+    real: Path, talk, tmp_path, caplog
+):
+    avatar, cut = load_avatar(real / "avatar"), real / "cut.mp4"
+    covered = range(60, 72)
+    with VideoWriter(tmp_path / "bar.mp4", 256, 256, FPS, preset="ultrafast", crf=8) as writer:
+        for number, picture in enumerate(read_frames(cut)):
+            if number in covered:
+                picture = picture.copy()
+                picture[150:200, 100:160] = (20, 60, 40)
+            writer.write(picture)
+    with Renderer(avatar, RenderOptions(template=tmp_path / "bar.mp4", **EXACT)) as renderer:
+        film = renderer.films[0]
+        there = np.flatnonzero(~film.valid)
+        filmed = [to_planes(FrameReader(film.path).frame(n)) for n in there.tolist()]
+        renderer.render(talk, tmp_path / "out.mp4")
+    assert set(there) == set(covered)
+    assert "something covers the mouth in 12 pictures" in caplog.text
+    with FrameReader(tmp_path / "out.mp4") as video:
+        for number, planes in zip(there.tolist(), filmed, strict=True):
+            np.testing.assert_array_equal(to_planes(video.frame(number)), planes)
+
+
 def test_a_template_without_a_face_or_that_is_no_video(real: Path, talk, tmp_path):
     avatar = load_avatar(real / "avatar")
     write_clip(tmp_path / "grey.mp4", 90)

@@ -10,7 +10,7 @@ from lipsync.faces.landmarks import LIPS, LIPS_INNER
 from lipsync.geometry.raster import Raster
 from lipsync.media.planes import from_rgb, rgb_of, views
 from lipsync.retrieval.layers import LayerMaker
-from lipsync.retrieval.material import film_light
+from lipsync.retrieval.material import study_faces
 from lipsync.retrieval.pasting import Decisions, Window, low_pass, make_face, paste, undecided
 from lipsync.retrieval.target import Target, scaled
 from tests.retrieval.person import (
@@ -202,8 +202,9 @@ def test_light_is_the_still_skins_and_smooth_in_time():
         crop[SIZE // 2 :] = 0  # what speaks does not count
     valid = np.arange(30) != 7
     track = replace(filmed.track, valid=valid)
-    light = film_light(iter(crops), filmed.boxes, model(), track, FPS)
+    light, covered = study_faces(iter(crops), filmed.boxes, model(), track, FPS)
     assert light.dtype == np.float32
+    assert not covered.any()
     assert np.isnan(light[7]).all()
     assert np.isfinite(light[valid]).all()
     np.testing.assert_allclose(light[valid], 110, atol=4)

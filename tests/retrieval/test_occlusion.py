@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from lipsync.retrieval.material import Material, film_covered
+from lipsync.geometry.model import Track
+from lipsync.retrieval.material import Material, study_faces
 from tests.tiny import tiny_material
 
 COVERED = range(40, 52)
+FPS = 25.0
 
 
 def with_a_bar(material: Material) -> np.ndarray:
@@ -19,15 +21,20 @@ def with_a_bar(material: Material) -> np.ndarray:
     return crops
 
 
+def covered(material: Material, track: Track) -> np.ndarray:
+    """(N,) bool, with the bar."""
+    return study_faces(with_a_bar(material), material.boxes, material.model, track, FPS)[1]
+
+
 def test_what_covers_the_mouth_is_found() -> None:
     material = tiny_material()
-    found = film_covered(with_a_bar(material), material.boxes, material.model, material.track)
+    found = covered(material, material.track)
     assert found[list(COVERED)].all()
     assert found.sum() == len(COVERED)
 
 
 def test_a_speaking_mouth_covers_nothing() -> None:
-    assert not tiny_material().covered().any()
+    assert not tiny_material().covered.any()
 
 
 def test_frames_without_a_face_are_not_looked_at() -> None:
@@ -37,6 +44,6 @@ def test_frames_without_a_face_are_not_looked_at() -> None:
     track = type(material.track)(
         **{**vars(material.track), "valid": valid},
     )
-    found = film_covered(with_a_bar(material), material.boxes, material.model, track)
+    found = covered(material, track)
     assert not found[45]
     assert found[44]

@@ -32,7 +32,7 @@ class GeneratorParams(OptimizerParams, key="generator"):
     exemplars: int = Field(128, ge=2, le=512)  # frames that faces are made of, at most
     apart: float = Field(0.5, ge=0)  # seconds; nearer exemplars are not used in training
     dropout: float = Field(0.5, ge=0, lt=1)  # share of the exemplars that is left out, by chance
-    epoch_frames: PositiveInt = 1500  # frames that an epoch looks at, at most
+    epoch_frames: PositiveInt = 1500  # frames that an epoch looks at, at most; at least a quarter
     learning_rate: float = Field(5e-4, gt=0)
     weight_decay: float = Field(0.1, ge=0)
     batch_size: PositiveInt = 10

@@ -37,6 +37,7 @@ BATCH = 16  # frames refined at once where nothing is learned
 DROPOUT_FRAMES = 25  # consecutive frames for which the same exemplars are left out
 CHOICES = 1 << 20  # number of the draw of an epoch's choices; that of a step is less
 PATCH = 20  # pixels of a square in which sharpness is compared
+LEAST_SHARE = 4  # an epoch has at least so many times fewer frames than generator.epoch_frames
 
 
 @dataclass(frozen=True)
@@ -146,8 +147,8 @@ class GeneratorTask:
         """Nothing to prepare."""
 
     def steps(self) -> int:
-        """Steps in an epoch: about as many frames as the training part has, or epoch_frames."""
-        return max(1, min(len(self.starts), self.params.epoch_frames) // self.samples_per_step)
+        """Steps in an epoch."""
+        return epoch_steps(len(self.starts), self.params)
 
     def losses(self, epoch: int, step: int) -> dict[str, torch.Tensor]:
         """All losses of one batch of clips, and their weighted sum."""
@@ -175,8 +176,10 @@ class GeneratorTask:
     def fetch(self, epoch: int, step: int) -> Batch:
         """The clips of a step."""
         clip = self.params.clip
-        order = torch.randperm(len(self.starts), generator=step_generator(self.seed, epoch))
-        chosen = order[step * self.clips : (step + 1) * self.clips]
+        drawn = step_generator(self.seed, epoch)
+        rounds = math.ceil(self.steps() * self.clips / len(self.starts))
+        order = [torch.randperm(len(self.starts), generator=drawn) for _ in range(rounds)]
+        chosen = torch.cat(order)[step * self.clips : (step + 1) * self.clips]
         starts = torch.from_numpy(self.starts)[chosen]
         draw = step_generator(self.seed, epoch, step + 1)
         mine = distributed.mine(len(starts))
@@ -291,6 +294,16 @@ class GeneratorTask:
         sheet = rows.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)  # (2 S, n S, 3)
         pixels = (sheet * 255).round().to(torch.uint8).numpy()
         return cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes()
+
+
+def epoch_steps(starts: int, params: GeneratorParams) -> int:
+    """Steps in an epoch over clips that begin in so many frames.
+
+    About as many frames as the training part has, at most epoch_frames, and at least a quarter of
+    that: a short video is looked at several times.
+    """
+    frames = np.clip(starts, params.epoch_frames // LEAST_SHARE, params.epoch_frames)
+    return max(1, int(frames) // (params.clips * params.clip))
 
 
 def choose_apart(

@@ -7,14 +7,13 @@ shape model.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from lipsync.errors import LipsyncError
 from lipsync.faces.crop import crop_boxes, extract
-from lipsync.faces.masks import visible_rows
 from lipsync.faces.params import CropParams, LandmarksParams
 from lipsync.faces.tracker import FaceTracker
 from lipsync.geometry.fit import fit_track
@@ -23,7 +22,7 @@ from lipsync.geometry.params import GeometryParams
 from lipsync.media.resample import extract as resample_video
 from lipsync.media.video import probe, read_frames, read_planes
 from lipsync.progress import progress
-from lipsync.retrieval.material import film_light
+from lipsync.retrieval.material import study_faces
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +36,8 @@ class Film:
 
     Attributes:
         boxes: (N, 4) float32 x0, y0, x1, y1 of the crops in pixels
-        valid: (N,) bool, whether there is a face; ``track.valid`` is the same
+        valid: (N,) bool, whether there is a face whose mouth nothing covers; ``track.valid`` is
+            the same
         track: pose and expression, of the avatar's shape model
         light: (N, 3) float32 mean RGB of the still skin; NaN where not valid
         sound: of a film from outside, 16 kHz, where it was asked for
@@ -101,8 +101,14 @@ def film_from_video(
     track = fit_track(found.points, found.valid, model, fps, GeometryParams().pose_smoothing)
     light = np.full((info.frames, 3), np.nan, np.float32)
     if face:
-        rows = visible_rows(size)
         planes = progress(read_planes(path), total=info.frames, desc=f"light of {video.name}")
-        crops = (extract(*pair, size, rows) for pair in zip(planes, boxes, strict=True))
-        light = film_light(crops, boxes, model, track, fps)
-    return Film(path, boxes, found.valid, track, light, info.width, info.height, wav)
+        crops = (extract(*pair, size) for pair in zip(planes, boxes, strict=True))
+        light, covered = study_faces(crops, boxes, model, track, fps)
+        if covered.any():
+            log.warning(
+                "%s: something covers the mouth in %d pictures; they are shown as they are",
+                video,
+                covered.sum(),
+            )
+            track = replace(track, valid=track.valid & ~covered)
+    return Film(path, boxes, track.valid, track, light, info.width, info.height, wav)

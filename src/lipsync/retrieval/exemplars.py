@@ -19,7 +19,15 @@ from lipsync.geometry.model import ShapeModel
 
 FORMAT = 1
 MOST_BYTES = 28_000_000  # of all pictures together
-QUALITIES = (96, 92, 86, 78, 68)  # of JPEG, the first at which all exemplars fit into the limit
+QUALITIES = (
+    96,
+    92,
+    86,
+    78,
+    68,
+    50,
+    30,
+)  # of JPEG, the first at which all exemplars fit into the limit
 # What a difference of 1 counts, of the mouth and of the rest of the face: expression coefficients
 # (the first has a spread of 1), opening in eye distances, degrees of the head, 8-bit levels.
 MOUTH_KEY = {"expression": 2.0, "opening": 50.0, "angles": 0.06, "light": 0.01}

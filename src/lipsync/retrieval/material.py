@@ -1,6 +1,7 @@
 """The faces of a video as they were filmed: exemplars are chosen from them, faces pasted over."""
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -8,29 +9,36 @@ from lipsync.errors import LipsyncError
 from lipsync.faces.crop import smooth
 from lipsync.geometry.model import ShapeModel, Track
 from lipsync.retrieval.exemplars import FACE_KEY, MOUTH_KEY, Exemplars, choose_exemplars, key
-from lipsync.retrieval.occlusion import find_covered
+from lipsync.retrieval.occlusion import find_covered, mouth_vertices, sample_colours
 from lipsync.retrieval.target import Target, make_target, measure_light, vertices_in_crop
 
 LIGHT_SMOOTHING = 0.2  # seconds: sigma of the Gaussian over the light's time
 
 
-def film_light(
+def study_faces(
     crops: Iterable[np.ndarray], boxes: np.ndarray, model: ShapeModel, track: Track, fps: float
-) -> np.ndarray:
-    """(N, 3) float32 mean RGB of the still skin in N crops, smoothed; NaN where not valid.
+) -> tuple[np.ndarray, np.ndarray]:
+    """The light of a video's faces, and where something covers the mouth.
 
-    crops: (S, S, 3) uint8 RGB one after the other, of which only the part above the lower lids is
-    looked at; the rest as of ``Material``
+    crops: N of (S, S, 3) uint8 RGB, one after the other; the rest as of ``Material``
+
+    Returns (N, 3) float32 mean RGB of the still skin, smoothed, NaN where not valid; and (N,) bool,
+    as of ``occlusion.find_covered``, false where not valid.
     """
     light = np.full((len(boxes), 3), np.nan, np.float32)
+    covered = np.zeros(len(boxes), bool)
+    frames = np.flatnonzero(track.valid)
+    if not len(frames):
+        return light, covered
+    places, colours = mouth_vertices(model), []
     for frame, (crop, box) in enumerate(zip(crops, boxes, strict=True)):
         if track.valid[frame]:
             vertices = vertices_in_crop(track.mesh(model, frame), box)
             light[frame] = measure_light(crop, vertices)
-    frames = np.flatnonzero(track.valid)
-    if len(frames):
-        light[frames] = smooth(frames, light[frames].astype(float), LIGHT_SMOOTHING * fps)
-    return light
+            colours.append(sample_colours(crop, vertices[places]))
+    covered[frames] = find_covered(np.stack(colours), light[frames])
+    light[frames] = smooth(frames, light[frames].astype(float), LIGHT_SMOOTHING * fps)
+    return light, covered
 
 
 class Material:
@@ -41,9 +49,6 @@ class Material:
         boxes: (N, 4) of the crops, pixels of the video
         fps: frames a second
         light: (N, 3) where it is known already
-
-    Attributes:
-        light: (N, 3) float32 mean RGB of the still skin, smoothed over time; NaN where not valid
     """
 
     def __init__(
@@ -56,7 +61,21 @@ class Material:
         light: np.ndarray | None = None,
     ) -> None:
         self.crops, self.boxes, self.model, self.track = crops, boxes, model, track
-        self.light = film_light(crops, boxes, model, track, fps) if light is None else light
+        self._fps, self._light = fps, light
+
+    @cached_property
+    def _study(self) -> tuple[np.ndarray, np.ndarray]:
+        return study_faces(self.crops, self.boxes, self.model, self.track, self._fps)
+
+    @property
+    def light(self) -> np.ndarray:
+        """(N, 3) float32 mean RGB of the still skin, smoothed over time; NaN where not valid."""
+        return self._study[0] if self._light is None else self._light
+
+    @property
+    def covered(self) -> np.ndarray:
+        """(N,) bool: frames with a face in which something covers the mouth (``occlusion``)."""
+        return self._study[1]
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -69,10 +88,6 @@ class Material:
         """The face of a frame with another expression (E,), or as it was filmed."""
         box, light = self.boxes[frame], self.light[frame]
         return make_target(self.model, self.track, frame, box, light, expression)
-
-    def covered(self) -> np.ndarray:
-        """(N,) bool: frames with a face in which something covers the mouth (``occlusion``)."""
-        return film_covered(self.crops, self.boxes, self.model, self.track)
 
     def choose(self, frames: np.ndarray, count: int) -> np.ndarray:
         """At most ``count`` exemplars among ``frames`` (T,), ascending numbers (M,).
@@ -103,18 +118,3 @@ class Material:
             self.track.angles[frames],
             self.light[frames],
         )
-
-
-def film_covered(
-    crops: Iterable[np.ndarray], boxes: np.ndarray, model: ShapeModel, track: Track
-) -> np.ndarray:
-    """(N,) bool: frames with a face in which something covers the mouth (``occlusion``).
-
-    crops: N of (S, S, 3) uint8 RGB; may be a stream
-    """
-    frames = np.flatnonzero(track.valid)
-    vertices = (vertices_in_crop(track.mesh(model, i), boxes[i]) for i in frames.tolist())
-    faces = (crop for crop, valid in zip(crops, track.valid, strict=True) if valid)
-    found = np.zeros(len(boxes), bool)
-    found[frames] = find_covered(faces, vertices, model)
-    return found

@@ -7,15 +7,12 @@ which many vertices are far from what the components can say is covered: its fac
 filmed, and it is no exemplar.
 """
 
-from collections.abc import Iterable
-
 import cv2
 import numpy as np
 
 from lipsync.faces.landmarks import POINTS
 from lipsync.geometry.model import ShapeModel
 from lipsync.geometry.topology import blend_weight
-from lipsync.retrieval.target import measure_light
 
 COMPONENTS = 8
 WORST = 0.25  # share of the frames, farthest from the median, that is not learned from
@@ -25,24 +22,30 @@ MOST = 2000  # frames that components are learned from, evenly spread
 BLUR = 1 / 40  # of the crop's side: sigma of the Gaussian before sampling
 
 
-def find_covered(
-    crops: Iterable[np.ndarray], vertices: Iterable[np.ndarray], model: ShapeModel
-) -> np.ndarray:
-    """(T,) bool: in which of T frames something covers the mouth.
+def mouth_vertices(model: ShapeModel) -> np.ndarray:
+    """(P,) numbers of the vertices around mouth and chin at which colours are sampled."""
+    return np.flatnonzero(blend_weight(model.mean)[:POINTS] > 0.5)
+
+
+def sample_colours(crop: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Colours (P, 3) float32 of a crop (S, S, 3) uint8 at places (P, 3), shares of its side."""
+    size = len(crop)
+    smooth = cv2.GaussianBlur(crop, (0, 0), BLUR * size)
+    x, y = np.clip((places[:, :2] * size).astype(int), 0, size - 1).T
+    return smooth[y, x].astype(np.float32)
+
+
+def find_covered(colours: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """(T,) bool: in which of T frames with a face something covers the mouth.
 
     Args:
-        crops: (S, S, 3) uint8 RGB of frames with a face
-        vertices: (V, 3) of each, in shares of the crop's side
+        colours: (T, P, 3) as of ``sample_colours``
+        light: (T, 3) as of ``measure_light``
     """
-    places = np.flatnonzero(blend_weight(model.mean)[:POINTS] > 0.5)
-    samples, lights = [], []
-    for crop, at in zip(crops, vertices, strict=True):
-        samples.append(_sample(crop, at[places]))
-        lights.append(measure_light(crop, at))
-    if len(samples) <= 2 * COMPONENTS:
-        return np.zeros(len(samples), bool)
-    light = np.stack(lights)[:, None]  # (T, 1, 3)
-    colours = np.stack(samples) * np.median(light, axis=0) / np.maximum(light, 1)  # (T, P, 3)
+    if len(colours) <= 2 * COMPONENTS:
+        return np.zeros(len(colours), bool)
+    light = light[:, None]  # (T, 1, 3)
+    colours = colours * np.median(light, axis=0) / np.maximum(light, 1)
     flat = colours.reshape(len(colours), -1)
     few = np.linspace(0, len(flat) - 1, min(MOST, len(flat))).round().astype(int)
     # Components are led by what is largest: frames far from the median are left out of them.
@@ -55,14 +58,6 @@ def find_covered(
 def _largest(off: np.ndarray) -> np.ndarray:
     """Of deviations (T, P) those that a share of ``SHARE`` of the vertices exceeds: (T,)."""
     return np.quantile(off, 1 - SHARE, axis=1)
-
-
-def _sample(crop: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Colours (P, 3) float32 at places (P, 3), shares of the crop's side."""
-    size = len(crop)
-    smooth = cv2.GaussianBlur(crop, (0, 0), BLUR * size)
-    x, y = np.clip((places[:, :2] * size).astype(int), 0, size - 1).T
-    return smooth[y, x].astype(np.float32)
 
 
 def _rest(flat: np.ndarray, learned: np.ndarray) -> np.ndarray:
