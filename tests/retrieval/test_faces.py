@@ -9,7 +9,7 @@ import pytest
 from lipsync.faces.landmarks import LIPS, LIPS_INNER
 from lipsync.geometry.raster import Raster
 from lipsync.media.planes import from_rgb, rgb_of, views
-from lipsync.retrieval.layers import LayerMaker
+from lipsync.retrieval.layers import FAR, LayerMaker
 from lipsync.retrieval.material import study_faces
 from lipsync.retrieval.pasting import Decisions, Window, low_pass, make_face, paste, undecided
 from lipsync.retrieval.target import Target, scaled
@@ -70,6 +70,20 @@ def test_a_frame_warped_onto_its_own_mesh_is_the_frame():
         assert np.abs(layer.astype(int) - filmed.crops[0])[inside].max() <= 3
     planes, weight = spoken(maker(known), filmed, target)
     assert np.abs(rgb_of(planes).astype(int) - pattern())[weight > 0.9].mean() < 2
+
+
+def test_corners_of_the_jaw_are_covered_only_where_the_face_has_moved():
+    filmed = material(CLOSED)
+    layers = LayerMaker(exemplars(filmed), model(), SIZE)
+    unmoved = filmed.target(0)
+    choice = maker(exemplars(filmed)).selector().choose(unmoved)
+    lower = replace(unmoved, own_vertices=unmoved.vertices - np.float32([0, 2 * FAR, 0]))
+    masks = [layers.make(target, choice).mask for target in (unmoved, lower)]
+    corners = (unmoved.vertices[[150, 379], :2] * SIZE).astype(int)
+    lips = (unmoved.vertices[list(LIPS), :2] * SIZE).astype(int)
+    at_jaw, at_lips = ([mask[y, x] for mask in masks] for x, y in (corners.T, lips.T))
+    assert (at_jaw[1] > at_jaw[0] + 0.2).all()
+    assert min(mask.min() for mask in at_lips) > 0.9
 
 
 @pytest.mark.parametrize("pixels", [-3, 3])  # of the picture

@@ -135,7 +135,7 @@ class GeneratorTask:
                 file=sys.stderr,
             )
         chosen = material.exemplars(exemplars)
-        self.maker = LayerMaker(chosen, material.model, data.size)
+        self.maker = LayerMaker(chosen, material.model, data.size, whole=True)
         training = np.flatnonzero(data.valid[: split.training_end])
         self.exemplars, self._training = chosen, training
         self._epoch, self._choices = -1, dict[int, Choice]()  # of one epoch's training frames

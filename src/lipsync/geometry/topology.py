@@ -25,7 +25,7 @@ NOSE_TIP, NOSE_BASE = 4, 2
 LOWER_LIP_INNER_EDGE = (95, 88, 178, 87, 14, 317, 402, 318, 324)
 OPENED = 0.02  # eye distances by which the lower lip's inner edge is lowered to triangulate
 
-# Where the new face is pasted: an oval around the mouth, in units of the eye distance.
+# Where the new face is pasted: around the mouth, in units of the eye distance.
 BLEND_ABOVE, BLEND_BELOW = 0.58, 0.95  # reach from the middle of the lips, where the weight is 0
 BLEND_ASIDE = 0.80
 BLEND_FADE = 0.35  # share of the reach over which the weight falls from 1 to 0
@@ -63,12 +63,19 @@ def speech_weight(shape: np.ndarray) -> np.ndarray:
     return weight
 
 
-def blend_weight(shape: np.ndarray) -> np.ndarray:
-    """(504,) float32: weight of the new face at each vertex, 1 around the mouth, 0 at the ring."""
+def blend_weights(shape: np.ndarray) -> np.ndarray:
+    """(504, 2) float32: weight of the new face at each vertex, 1 around the mouth, 0 at the ring.
+
+    The first within an oval that ends in a point below the chin: it leaves out the corners of the
+    jaw, beside which hair, throat and collar begin. The second within the whole oval, for where the
+    wanted jaw is elsewhere than the filmed one.
+    """
     dx, dy = (shape[:, :2] - shape[[13, 14], :2].mean(0)).T
     reach = np.where(dy < 0, BLEND_ABOVE, BLEND_BELOW)
-    radius = np.hypot(dx / BLEND_ASIDE, dy / reach)
-    weight = _rise((1 - radius) / BLEND_FADE)
+    across, down = np.abs(dx) / BLEND_ASIDE, np.abs(dy) / reach
+    oval = np.hypot(across, down)
+    pointed = np.where(dy < 0, oval, across + down)
+    weight = _rise((1 - np.stack([pointed, oval], axis=1)) / BLEND_FADE)
     weight[POINTS:] = 0
     return weight.astype(np.float32)
 

@@ -12,7 +12,7 @@ import numpy as np
 from lipsync.faces.landmarks import LIPS, LIPS_INNER, POINTS
 from lipsync.geometry.model import ShapeModel
 from lipsync.geometry.raster import SHIFT, Raster
-from lipsync.geometry.topology import blend_weight
+from lipsync.geometry.topology import blend_weights
 from lipsync.retrieval.exemplars import Exemplars
 from lipsync.retrieval.selection import Choice, Weighted
 from lipsync.retrieval.target import Target, scaled
@@ -23,6 +23,7 @@ DARK = 8.0  # 8-bit levels that are added, so that dark skin makes no large fact
 # Sigma of the Gaussians that smooth maps, of the side: everywhere, and between the lips.
 CREASE, MOUTH_CREASE = 1 / 100, 1 / 32
 SOFT = 1 / 64  # of the side: sigma of the Gaussian that softens masks
+FAR = 0.04  # of the side: where the wanted face is so far from the filmed one, all is covered
 
 
 @dataclass(frozen=True)
@@ -54,18 +55,21 @@ class LayerMaker:
 
     Args:
         size: S, pixels
+        whole: cover the whole oval, however little the face has moved; for training
     """
 
-    def __init__(self, exemplars: Exemplars, model: ShapeModel, size: int) -> None:
+    def __init__(
+        self, exemplars: Exemplars, model: ShapeModel, size: int, *, whole: bool = False
+    ) -> None:
         self.exemplars, self.model, self.size = exemplars, model, size
         self._small = [_fitted(picture, size) for picture in exemplars.pictures]
         self._places = exemplars.vertices[:, :, :2].astype(np.float32)  # (M, V, 2)
-        weight = blend_weight(model.mean)[:, None]
-        lips = np.zeros_like(weight)
-        lips[list(LIPS)] = 1
-        self._weights = np.concatenate([weight, lips], axis=1).astype(np.float32)  # (V, 2)
+        pointed, self._oval = blend_weights(model.mean).T  # (V,) each
+        self._pointed = self._oval if whole else pointed
+        self._lips = np.zeros_like(self._oval)
+        self._lips[list(LIPS)] = 1
         # The frame's own face counts only where it is to be covered.
-        self._covering = model.triangles[(weight[model.triangles, 0] > 0).any(1)]
+        self._covering = model.triangles[(self._oval[model.triangles] > 0).any(1)]
 
     def make(self, target: Target, choice: Choice) -> Layers:
         """Layers of a frame; exemplars are brought to its light."""
@@ -75,7 +79,8 @@ class LayerMaker:
         numbers = list(dict.fromkeys(number for number, _ in chosen))
         gains = {number: self._gain(target, number) for number in numbers}
         places = np.hstack([*self._places[numbers]])  # (V, 2 K) of K exemplars
-        drawn = raster.interpolate(np.hstack([places, self._weights]))
+        weight = self._weight(target)
+        drawn = raster.interpolate(np.hstack([places, weight[:, None], self._lips[:, None]]))
         _extend(drawn[..., :-2], raster, target.vertices, places)
         _smooth(drawn[..., :-2], target.vertices)
         maps = {
@@ -92,7 +97,7 @@ class LayerMaker:
             face=rounded(mixed(warped, choice.face)),
             mouth=rounded(mixed(warped, choice.mouth)),
             blend=rounded(mixed(warped, choice.blend)),
-            mask=self._mask(mask, target),
+            mask=self._mask(mask, target, weight),
             mouth_mask=self._soft(lips),
             inner=between_lips(target.vertices, self.size),
             maps=maps,
@@ -110,12 +115,18 @@ class LayerMaker:
         kind = cv2.INTER_CUBIC if sharp else cv2.INTER_LINEAR
         return scaled_channels(fetched(self._small[number], fine, kind), gain)
 
-    def _mask(self, mask: np.ndarray, target: Target) -> np.ndarray:
+    def _weight(self, target: Target) -> np.ndarray:
+        """(V,) float32 of the new face: the more of the oval, the farther a vertex has moved."""
+        moved = np.linalg.norm((target.vertices - target.own_vertices)[:, :2], axis=1)
+        share = np.minimum(moved / FAR, 1).astype(np.float32)
+        return self._pointed + share * (self._oval - self._pointed)
+
+    def _mask(self, mask: np.ndarray, target: Target, weight: np.ndarray) -> np.ndarray:
         """The wanted lower face (s, s) and the frame's own: both have to be covered."""
         if target.own_vertices is not target.vertices:
             size = len(mask)
             own = Raster(scaled(target.own_vertices, size), self._covering, size)
-            mask = np.maximum(mask, own.interpolate(self._weights[:, :1])[..., 0])
+            mask = np.maximum(mask, own.interpolate(weight[:, None])[..., 0])
         return self._soft(mask)
 
     def _soft(self, mask: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 
 from lipsync.faces.landmarks import POINTS
 from lipsync.geometry.model import ShapeModel
-from lipsync.geometry.topology import blend_weight
+from lipsync.geometry.topology import blend_weights
 
 COMPONENTS = 8
 WORST = 0.25  # share of the frames, farthest from the median, that is not learned from
@@ -24,7 +24,7 @@ BLUR = 1 / 40  # of the crop's side: sigma of the Gaussian before sampling
 
 def mouth_vertices(model: ShapeModel) -> np.ndarray:
     """(P,) numbers of the vertices around mouth and chin at which colours are sampled."""
-    return np.flatnonzero(blend_weight(model.mean)[:POINTS] > 0.5)
+    return np.flatnonzero(blend_weights(model.mean)[:POINTS, 1] > 0.5)
 
 
 def sample_colours(crop: np.ndarray, places: np.ndarray) -> np.ndarray:
