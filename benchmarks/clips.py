@@ -16,7 +16,6 @@ below.
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -66,6 +65,9 @@ LABEL = 20  # pixels of height above each half of comparison.mp4
 def make_project(work: Path, clips: Path, people: list[str]) -> None:
     """Copy this project's files to ``work``, once."""
     if (work / "params.yaml").exists():
+        known = YAML().load(work / "params.yaml")["people"]
+        if unknown := [name for name in people if name not in known]:
+            sys.exit(f"{work}: was made without {', '.join(unknown)}; give a new WORK")
         return
     missing = [name for name in people if name != SAMPLE and not video_of(clips, name).exists()]
     if missing:
@@ -101,13 +103,13 @@ def run(work: Path, person: str) -> dict[str, float]:
     for name, stage in (("avatar", "render_sample"), ("evaluation", "evaluate")):
         started = time.monotonic()
         command = [*dvc(), "repro", f"{stage}@{person}"]
-        done = subprocess.run(command, cwd=work, env=environment, stdout=sys.stderr)
-        if done.returncode:
-            sys.exit(f"{stage}@{person}: exit code {done.returncode}")
+        child = subprocess.Popen(command, cwd=work, env=environment, stdout=sys.stderr)
+        _, status, used = os.wait4(child.pid, 0)  # of the largest process that it waited for
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            sys.exit(f"{stage}@{person}: exit code {child.returncode}")
         found[name] = time.monotonic() - started
-    # Of all processes so far, so a person's figure is never below that of the one before.
-    kilobytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    found["gigabytes"] = kilobytes * 1024 / 1e9
+        found["gigabytes"] = max(found.get("gigabytes", 0), used.ru_maxrss * 1024 / 1e9)
     record.write_text(json.dumps(found))
     return found
 
@@ -136,8 +138,12 @@ def write_sheets(work: Path, person: str) -> None:
     sheet = (folder / "contact_sheet.png").read_bytes()
     (sheets / f"{person}.png").write_bytes(sheet)
     lines = (folder / "mouth_opening.csv").read_text().splitlines()[1:]
-    opening = np.array([float(line.split(",")[1] or "nan") for line in lines])
-    moves = np.nan_to_num(np.abs(np.diff(opening)))
+    seconds, opening = np.array(
+        [[float(cell or "nan") for cell in line.split(",")[:2]] for line in lines]
+    ).T
+    steps = np.diff(seconds)
+    follows = steps < 1.5 * np.median(steps)  # not across a cut between evaluated passages
+    moves = np.where(follows, np.nan_to_num(np.abs(np.diff(opening))), -1.0)
     count = min(probe(folder / "comparison.mp4").frames, len(opening))
     busy = np.convolve(moves[: count - 1], np.ones(CONSECUTIVE), "valid")
     first = int(busy.argmax()) if len(busy) else 0
@@ -174,7 +180,7 @@ def main() -> None:
     costs = [
         ("video to rendered avatar, s", "avatar", "{:.0f}"),
         ("evaluation, s", "evaluation", "{:.0f}"),
-        ("largest process so far, GB", "gigabytes", "{:.1f}"),
+        ("largest process, GB", "gigabytes", "{:.1f}"),
     ]
     rows = [["", *people]]
     for heading, name, form in costs:

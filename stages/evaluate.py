@@ -93,7 +93,7 @@ def evaluate(params: PersonParams) -> None:
     official = None
     if chosen.official_syncnet:
         published = load_official_syncnet(chosen.official_syncnet).to(device)
-        squares = face_squares(points, data.valid)[frames]
+        squares = face_squares(points, valid)[frames]
         official = OfficialFaces(published, squares, data.fps, device)
     wrong = choose_wrong_speech(split.validation_start, data.frames, data.fps, chosen.shifts)
     read_lips = LipReader(Path("models/face"), params[LandmarksParams].min_score)
@@ -127,7 +127,7 @@ def evaluate(params: PersonParams) -> None:
             )
         silence = measure_silence(held_out, tables, read_lips, audible)
 
-    windows = scorable_windows(data.valid, audible, frames, syncnet)
+    windows = scorable_windows(valid, audible, frames, syncnet)
     rendered = score(syncnet, embeddings.all(), data, windows, frames)
     real = score(syncnet, embed_pictures(syncnet, data.crops[frames]), data, windows, frames)
     sheet.write(results / "contact_sheet.png")

@@ -21,7 +21,9 @@ FRAMES, FPS = 1500, 25.0
 COMPONENTS = GeometryParams().n_components
 
 
-def fitted(points: np.ndarray, smoothing: float = 0.16) -> tuple[ShapeModel, Track]:
+def fitted(
+    points: np.ndarray, smoothing: float = GeometryParams().pose_smoothing
+) -> tuple[ShapeModel, Track]:
     valid = np.isfinite(points).all(axis=(1, 2))
     model = fit_shape_model(points, np.flatnonzero(valid), COMPONENTS)
     return model, fit_track(points, valid, model, FPS, smoothing)

@@ -170,8 +170,8 @@ def test_a_mouth_that_is_covered_in_a_template_is_shown_as_it_was_filmed(
         there = np.flatnonzero(~film.valid)
         filmed = [to_planes(FrameReader(film.path).frame(n)) for n in there.tolist()]
         renderer.render(talk, tmp_path / "out.mp4")
-    assert set(there) == set(covered)
-    assert "something covers the mouth in 12 pictures" in caplog.text
+    assert set(there) == set(range(58, 74))  # two frames more at either end
+    assert "something covers the mouth in 16 pictures" in caplog.text
     with FrameReader(tmp_path / "out.mp4") as video:
         for number, planes in zip(there.tolist(), filmed, strict=True):
             np.testing.assert_array_equal(to_planes(video.frame(number)), planes)

@@ -62,6 +62,8 @@ def test_pictures_are_compressed_as_far_as_they_have_to_be():
     less = sum(map(len, pack_pictures(pictures, best * 2 // 3)))
     assert less <= best * 2 // 3
     assert less > best / 4  # and no further
+    with pytest.raises(LipsyncError, match=r"generator\.exemplars: 4 pictures .* smaller number"):
+        pack_pictures(pictures, best // 100)
 
 
 def test_a_file_that_is_missing_damaged_or_of_another_version(known: Exemplars, tmp_path: Path):

@@ -7,6 +7,7 @@ from lipsync.retrieval.material import Material, study_faces
 from tests.tiny import tiny_material
 
 COVERED = range(40, 52)
+SHOWN = range(38, 54)  # two frames more at either end
 FPS = 25.0
 
 
@@ -29,8 +30,7 @@ def covered(material: Material, track: Track) -> np.ndarray:
 def test_what_covers_the_mouth_is_found() -> None:
     material = tiny_material()
     found = covered(material, material.track)
-    assert found[list(COVERED)].all()
-    assert found.sum() == len(COVERED)
+    assert set(np.flatnonzero(found)) == set(SHOWN)
 
 
 def test_a_speaking_mouth_covers_nothing() -> None:

@@ -9,7 +9,7 @@ It decides more than it paints. At a quarter of the working size's side it says,
 
 Between and around the lips, where no exemplar may show what is wanted, it may add twice as finely.
 Detail comes from the exemplars alone, so it is as sharp as the video is. Before any training it
-changes nothing: then the face is the one that ``retrieval.pasting.undecided`` makes.
+changes next to nothing: then the face is the one that ``retrieval.pasting.undecided`` makes.
 
 Of the frame it sees what lies above the lower lids; the rest is masked inside, so nothing of the
 filmed mouth can reach it.

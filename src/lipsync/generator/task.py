@@ -117,13 +117,16 @@ class GeneratorTask:
         self.starts = runs(data.valid[: split.training_end], params.clip)
         if not len(self.starts):
             raise LipsyncError(
-                f"generator: no {params.clip} consecutive frames with a face in the training part; "
-                "record the face without interruptions"
+                f"generator: no {params.clip} consecutive frames with an uncovered mouth in the "
+                "training part; record the face without interruptions, and nothing in front of it"
             )
         self.training_end = split.training_end
         held_out = split.validation[data.valid[split.validation_start :]]
         if not len(held_out):
-            raise LipsyncError("generator: no face in the held-out part; record a longer video")
+            raise LipsyncError(
+                "generator: no face with an uncovered mouth in the held-out part; record a longer "
+                "video, with nothing in front of the mouth"
+            )
         self.checked = evenly(held_out, VALIDATION_FRAMES)
         self.clips = params.clips
         self.samples_per_step = self.clips * params.clip

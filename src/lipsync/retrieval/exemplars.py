@@ -91,7 +91,10 @@ def choose_exemplars(keys: np.ndarray, count: int) -> np.ndarray:
 
 
 def pack_pictures(pictures: Sequence[np.ndarray], most: int) -> list[np.ndarray]:
-    """JPEG bytes (n,) uint8 of each picture, together at most ``most`` bytes if that can be."""
+    """JPEG bytes (n,) uint8 of each picture, together at most ``most`` bytes.
+
+    Raises LipsyncError where they are more at the lowest quality.
+    """
     packed: list[np.ndarray] = []
     for quality in QUALITIES:
         options = [cv2.IMWRITE_JPEG_QUALITY, quality]
@@ -100,14 +103,17 @@ def pack_pictures(pictures: Sequence[np.ndarray], most: int) -> list[np.ndarray]
             for each in pictures
         ]
         if sum(map(len, packed)) <= most:
-            break
-    return packed
+            return packed
+    raise LipsyncError(
+        f"generator.exemplars: {len(pictures)} pictures of this video take "
+        f"{sum(map(len, packed)) / 1e6:.0f} MB, more than {most / 1e6:.0f}; give a smaller number"
+    )
 
 
 def write_exemplars(path: Path, exemplars: Exemplars, most: int = MOST_BYTES) -> None:
     """Write exemplars.npz, the same bytes for the same content.
 
-    most: bytes of all pictures together, if that can be
+    most: bytes of all pictures together
     """
     packed = pack_pictures(exemplars.pictures, most)
     with atomic_path(path) as temporary:

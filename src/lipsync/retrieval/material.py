@@ -9,7 +9,7 @@ from lipsync.errors import LipsyncError
 from lipsync.faces.crop import smooth
 from lipsync.geometry.model import ShapeModel, Track
 from lipsync.retrieval.exemplars import FACE_KEY, MOUTH_KEY, Exemplars, choose_exemplars, key
-from lipsync.retrieval.occlusion import find_covered, mouth_vertices, sample_colours
+from lipsync.retrieval.occlusion import find_covered, mouth_vertices, sample_colours, whole_passages
 from lipsync.retrieval.target import Target, make_target, measure_light, vertices_in_crop
 
 LIGHT_SMOOTHING = 0.2  # seconds: sigma of the Gaussian over the light's time
@@ -37,6 +37,7 @@ def study_faces(
             light[frame] = measure_light(crop, vertices)
             colours.append(sample_colours(crop, vertices[places]))
     covered[frames] = find_covered(np.stack(colours), light[frames])
+    covered = whole_passages(covered, fps) & track.valid
     light[frames] = smooth(frames, light[frames].astype(float), LIGHT_SMOOTHING * fps)
     return light, covered
 

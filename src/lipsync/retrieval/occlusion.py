@@ -19,6 +19,7 @@ WORST = 0.25  # share of the frames, farthest from the median, that is not learn
 LEVELS = 25.0  # 8-bit levels by which a covered vertex differs at least
 SHARE = 0.1  # of the vertices that have to differ
 MOST = 2000  # frames that components are learned from, evenly spread
+WIDENED = 0.08  # seconds by which a covered passage is widened at either end
 BLUR = 1 / 40  # of the crop's side: sigma of the Gaussian before sampling
 
 
@@ -53,6 +54,19 @@ def find_covered(colours: np.ndarray, light: np.ndarray) -> np.ndarray:
     score = _largest(away)
     off = _rest(flat, flat[few[score <= np.quantile(score, 1 - WORST)]]).reshape(colours.shape)
     return _largest(np.abs(off).max(2)) > LEVELS
+
+
+def whole_passages(covered: np.ndarray, fps: float) -> np.ndarray:
+    """Covered frames (N,) bool with short gaps between them closed and both ends widened.
+
+    A hand at the edge of what is found would else let the film and the new face alternate; and it
+    blurs the frames before it is found.
+    """
+    found = covered.copy()
+    for reach in range(1, max(1, round(WIDENED * fps)) + 1):
+        found[reach:] |= covered[:-reach]
+        found[:-reach] |= covered[reach:]
+    return found
 
 
 def _largest(off: np.ndarray) -> np.ndarray:

@@ -112,15 +112,19 @@ def make_face(
 
     detail: factor of the texture's detail; above 1 makes up for what interpolation blurs
     """
-    coarse = len(layers.mask) // COARSE
-    x, y = (each * np.float32(coarse) - np.float32(0.5) for each in window.places(decisions.flow))
+    size = len(layers.mask)
+    places = window.places(decisions.flow)
+    x, y = (each * np.float32(size // COARSE) - np.float32(0.5) for each in places)
     textures = {
         number: _fetch(exemplars.pictures[number], layers.maps[number], layers.gains[number], x, y)
         for number in {number for number, _ in (*choice.face, *choice.mouth)}
     }
     texture = mixed(textures, choice.face)
     if choice.mouth != choice.face:
-        share = window.sample(decisions.mouth_share)
+        across, down = (each * np.float32(size) - np.float32(0.5) for each in places)
+        share = cv2.remap(  # moved with the texture
+            decisions.mouth_share, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
         texture = cv2.blendLinear(mixed(textures, choice.mouth), texture, share, 1 - share)
     if detail != 1:
         low = low_pass(texture, window.side)
