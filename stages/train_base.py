@@ -1,4 +1,4 @@
-"""Train a SyncNet and a refiner over all people of base.people, for others to adapt."""
+"""Train SyncNet, motion and refiner over all people of base.people, for others to adapt."""
 
 from pathlib import Path
 
@@ -7,7 +7,12 @@ import torch
 from lipsync.base.params import BaseParams
 from lipsync.base.people import load_people
 from lipsync.base.session import BaseSession
-from lipsync.base.train import train_base_generator, train_base_syncnet, write_base
+from lipsync.base.train import (
+    train_base_generator,
+    train_base_motion,
+    train_base_syncnet,
+    write_base,
+)
 from lipsync.generator.experts import vgg_if_wanted
 from lipsync.generator.params import GeneratorParams
 from lipsync.params import Params
@@ -33,6 +38,8 @@ def train_base(everything: Params) -> None:
     vgg, also_read = vgg_if_wanted(params[GeneratorParams])
     torch.manual_seed(session.seed)
     figures = {"syncnet": train_base_syncnet(session)}
+    torch.manual_seed(session.seed)
+    figures["motion"] = train_base_motion(session)
     torch.manual_seed(session.seed)
     figures["generator"] = train_base_generator(session, vgg, also_read)
     write_base(session, figures)

@@ -1,10 +1,13 @@
-"""Train the network that predicts a person's expression from speech."""
+"""Train the network that predicts a person's expression from speech, or adapt the base's."""
 
+import copy
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
+from lipsync.base.inherited import read_inherited
+from lipsync.motion.adaptation import adopt, choose_share, load_motion_base
 from lipsync.motion.calibration import calibrate
 from lipsync.motion.data import load_motion_data, predict
 from lipsync.motion.figures import held_out_figures
@@ -25,18 +28,31 @@ def train_motion(params: PersonParams) -> None:
     refuse_several("train_motion")
     chosen, folder = params[MotionParams], Path("data") / params.person
     data = load_motion_data(folder / "geometry.npz", folder / "speech.npz")
+    inherited = read_inherited(Path("models") / params.person)
+    inherited.refuse_other_kind(folder / "speech.npz", data.kind)
     session = open_session("train_motion", params, data)
-    data = session.data
-    model = MotionNet(
-        data.speech_dimension,
-        data.instants,
-        data.shape.n_components,
-        **chosen.architecture(),
-    ).to(session.compute.device)
-    task = MotionTask(model, data, session.split, chosen, session.seed)
+    data, device, deviation = session.data, session.compute.device, None
+    if inherited.motion is None:
+        model = MotionNet(
+            data.speech_dimension,
+            data.instants,
+            data.shape.n_components,
+            **chosen.architecture(),
+        ).to(device)
+    else:
+        base = load_motion_base(inherited.motion)
+        training = np.flatnonzero(data.valid[: session.split.training_end])
+        model = adopt(base, data, training).to(device)
+        deviation = model.standardize.deviation
+    adopted = copy.deepcopy(model)
+    task = MotionTask(model, data, session.split, chosen, session.seed, deviation=deviation)
     state = session.train(model, task, chosen, chosen.epochs)
-    trained = cast(MotionNet, state.ema)
-    calibration = calibrate(trained, data, task.targets, chosen)
+    trained, share = cast(MotionNet, state.ema), 1.0
+    if inherited.motion is not None:
+        share, trained = choose_share(adopted, trained, data, task.targets)
+    calibration = calibrate(
+        trained, data, task.targets, chosen, trusted=inherited.motion is not None
+    )
     save_motion(Path("models") / params.person / "motion.safetensors", trained)
     real = task.targets.expression
     figures = held_out_figures(
@@ -49,6 +65,8 @@ def train_motion(params: PersonParams) -> None:
         "gain": calibration.gain,
         "ridge_share": calibration.share,
     }
+    if inherited.motion is not None:
+        figures["adaptation"] = share
     session.write(state, figures)
     print(
         f"motion: held out, r {figures['opening_r']:.2f} of the mouth's opening and "

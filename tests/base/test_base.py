@@ -9,6 +9,7 @@ import pytest
 from safetensors import safe_open
 
 from lipsync.generator.weights import load_generator
+from lipsync.motion.adaptation import SHARES
 from tests.mortal import Fate, run_stage
 from tests.project import change_params, contents, must, results, shell
 
@@ -49,6 +50,8 @@ def test_it_is_trained_over_both_and_makes_nobody_elses_training_stale(project):
     assert info["people"] == ["sample", "bob"]
     figures = json.loads((project / "metrics/base/figures/metrics.json").read_text())
     both = [figures["generator"][f"{name}/l1"] for name in ("sample", "bob")]
+    assert figures["motion"].keys() >= {"opening_r", "sample/opening_r", "bob/opening_r"}
+    assert "Running stage 'train_motion@sample'" not in output
     assert figures["generator"]["l1"] == pytest.approx(sum(both) / 2, rel=1e-3)
 
 
@@ -81,7 +84,10 @@ def test_an_adapter_is_trained_exported_and_small(project):
     assert "Running stage 'train_base'" not in output
     figures = json.loads((project / "metrics/bob/syncnet/metrics.json").read_text())
     assert figures["epoch"] == 0
+    motion = json.loads((project / "metrics/bob/motion/metrics.json").read_text())
+    assert motion["adaptation"] in SHARES
     models = project / "models/bob"
+    assert (models / "inherited/motion.safetensors").is_file()
     base = models / "inherited/generator.safetensors"
     assert (
         base.read_bytes() == (project / "models/base/networks/generator.safetensors").read_bytes()

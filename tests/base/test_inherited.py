@@ -20,7 +20,7 @@ BASE = {"people": ["alice"], "kind": tiny_person().kind}
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "models/base/networks").mkdir(parents=True)
-    for name in ("generator", "syncnet"):
+    for name in ("generator", "motion", "syncnet"):
         (tmp_path / f"models/base/networks/{name}.safetensors").write_text(name)
     return tmp_path
 
@@ -37,7 +37,8 @@ def test_nothing_inherited_stays_the_same_whatever_the_base_becomes(here):
     (here / "models/base/networks/generator.safetensors").write_text("another")
     write_inherited(Inherited(models / "inherited"), None)
     assert files(models / "inherited") == before
-    assert read_inherited(models).generator is read_inherited(models).syncnet is None
+    found = read_inherited(models)
+    assert found.generator is found.motion is found.syncnet is None
 
 
 def test_a_base_is_copied_and_another_one_is_seen(here):
@@ -47,6 +48,7 @@ def test_a_base_is_copied_and_another_one_is_seen(here):
     found = read_inherited(models)
     assert found == wanted
     assert found.generator.read_text() == "generator"
+    assert found.motion.read_text() == "motion"
     assert found.syncnet.read_text() == "syncnet"
     marks = json.loads((models / "inherited/about.json").read_text())["sha256"]
     source.write_text("another")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
+from lipsync.base.inherited import Inherited, write_inherited
 from lipsync.geometry.model import Track
 from lipsync.geometry.storage import write_geometry
 from lipsync.motion.weights import load_motion
@@ -51,6 +52,7 @@ def project(tmp_path: Path, root: Path) -> Path:
         fps=data.fps,
         weights_sha256="",
     )
+    write_inherited(Inherited(tmp_path / "models/alice/inherited"), None)
     must(tmp_path, "git", "init", "-q", "-b", "main")
     commit(tmp_path, "start")
     return tmp_path
@@ -94,7 +96,7 @@ def test_several_processes_are_refused(project: Path) -> None:
     assert done.returncode == 1
     assert "torchrun: train_motion runs in one process" in done.stderr
     assert done.stderr.count("\n") == 1
-    assert not (project / "models/alice").exists()
+    assert not list(project.glob("models/alice/motion*"))
 
 
 def test_missing_files_are_named(project: Path) -> None:

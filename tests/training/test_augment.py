@@ -75,3 +75,29 @@ def test_zoom_and_rotation_are_as_large_as_said():
     rise = (turned * y).sum((1, 2)) / (turned * x).sum((1, 2))  # tangent of the angle
     assert 0.5 < rise.max() < 0.58  # of 30 degrees: 0.577
     assert -0.58 < rise.min() < -0.5
+
+
+def test_a_room_colours_a_window_alike_and_leaves_silence():
+    rows = torch.full((200, 3, 8), 0.5)
+    rows[:, 2] = 0
+    draw = torch.Generator().manual_seed(0)
+    found = augment.room(rows, 4.0, 0.0125, 2, draw)
+    assert (found[:, 2] == 0).all()
+    torch.testing.assert_close(found[:, 0], found[:, 1])
+    torch.testing.assert_close(found[..., :4], found[..., 4:])  # both instants
+    changed = (found[:, 0, :4] - 0.5) / 0.0125  # dB of the bands
+    assert 3 < changed[:, 0].std() < 7
+    assert changed.mean().abs() < 1
+
+
+def test_a_vocal_tract_moves_formants_up_or_down():
+    bands = torch.arange(40.0)
+    rows = torch.exp(-((bands - 20) ** 2) / 8).repeat(300, 2, 2)  # a formant in band 20, 2 instants
+    found = augment.vocal_tract(rows, 0.1, 2, torch.Generator().manual_seed(0))
+    peaks = found[:, 0, :40].argmax(1).float()
+    assert peaks.min() == 18
+    assert peaks.max() == 22
+    torch.testing.assert_close(found[..., :40], found[..., 40:])
+    torch.testing.assert_close(found[:, 0], found[:, 1])
+    same = augment.vocal_tract(rows, 0.0, 2, torch.Generator())
+    assert torch.equal(same, rows)

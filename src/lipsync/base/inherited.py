@@ -16,6 +16,7 @@ from lipsync.files import atomic_path, sha256
 
 ABOUT, BASE_INFO = "about.json", "base.json"
 GENERATOR, SYNCNET = "generator.safetensors", "syncnet.safetensors"
+MOTION = "motion.safetensors"
 BASE = Path("models/base/networks")  # what stage train_base leaves
 SHARED = Path("models/shared")  # published SyncNets, NAME.safetensors
 
@@ -25,7 +26,7 @@ class Inherited:
     """What a person inherits, in ``folder``.
 
     Attributes:
-        base: what base.json says of the base whose generator is adapted, or None
+        base: what base.json says of the base whose networks are adapted, or None
         adapter: section ``adapter`` of params.yaml; None without a base
         syncnet_of: "base", a person's name, or a path; None for an own SyncNet
     """
@@ -39,6 +40,11 @@ class Inherited:
     def generator(self) -> Path | None:
         """The base's generator, if the person's is an adapter of it."""
         return self.folder / GENERATOR if self.base else None
+
+    @property
+    def motion(self) -> Path | None:
+        """The base's motion network, if the person's begins as that."""
+        return self.folder / MOTION if self.base else None
 
     @property
     def syncnet(self) -> Path | None:
@@ -84,9 +90,9 @@ def write_inherited(inherited: Inherited, syncnet: Path | None) -> None:
     """
     folder = inherited.folder
     shutil.rmtree(folder, ignore_errors=True)
-    copies = {}
+    copies: dict[str, Path] = {}
     if inherited.base:
-        copies[GENERATOR] = BASE / GENERATOR
+        copies |= {name: BASE / name for name in (GENERATOR, MOTION)}
     if syncnet is not None:
         copies[SYNCNET] = syncnet
     for source in copies.values():

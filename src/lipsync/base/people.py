@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from lipsync.base.gather import GEOMETRY
+from lipsync.base.motion import Speaker
 from lipsync.errors import LipsyncError
 from lipsync.geometry.model import ShapeModel, Track
 from lipsync.geometry.storage import OF_MODEL, OF_TRACK
@@ -29,6 +30,12 @@ class Gathered:
     data: PersonData
     material: Material
     split: Split
+
+    @property
+    def speaker(self) -> Speaker:
+        """For the motion network."""
+        model, track = self.material.model, self.material.track
+        return Speaker(self.name, self.data, model, track, self.split)
 
     @property
     def used_frames(self) -> int:

@@ -1,7 +1,8 @@
-"""The two trainings of the base, and what they leave in ``models/base/networks``.
+"""The three trainings of the base, and what they leave in ``models/base/networks``.
 
     base.json                  who taught it, and what crops and speech have to be like
     syncnet.safetensors        EMA weights, and held-out top-1 over all people
+    motion.safetensors         EMA weights of the motion network, and the basis of expressions
     generator.safetensors      EMA weights of the refiner; a factor of detail of 1, for who adapts
                                the base finds their own
     *_state.safetensors        full states
@@ -15,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from lipsync.base.inherited import BASE, BASE_INFO, GENERATOR, SYNCNET
+from lipsync.base.inherited import BASE, BASE_INFO, GENERATOR, MOTION, SYNCNET
+from lipsync.base.motion import motion_people
 from lipsync.base.params import BaseParams
 from lipsync.base.session import HISTORY, BaseSession
 from lipsync.base.task import GeneratorsTogether
@@ -26,6 +28,10 @@ from lipsync.generator.params import GeneratorParams
 from lipsync.generator.perceptual import VGGFeatures
 from lipsync.generator.task import GeneratorTask
 from lipsync.generator.weights import save_generator
+from lipsync.motion.adaptation import MotionBase, save_motion_base
+from lipsync.motion.model import MotionNet
+from lipsync.motion.params import MotionParams
+from lipsync.motion.task import MotionTask
 from lipsync.syncnet.model import SyncNet
 from lipsync.syncnet.params import SyncNetParams
 from lipsync.syncnet.score import AVERAGE
@@ -60,6 +66,34 @@ def train_base_syncnet(session: BaseSession) -> dict[str, Any]:
     save_syncnet(BASE / SYNCNET, averaged, trust)
     print(f"syncnet {trust}")
     return session.write_history("syncnet", state, {"top1_low": trust.low, "top1_high": trust.high})
+
+
+def train_base_motion(session: BaseSession) -> dict[str, Any]:
+    """Train and write the base's motion network; its figures."""
+    chosen, first = session.params[MotionParams], session.people[0].data
+    basis, people = motion_people([each.speaker for each in session.people])
+    model = MotionNet(
+        first.speech_dimension, first.instants, len(basis.components), **chosen.architecture()
+    )
+    mean, deviation = session.speech_statistics()
+    model.standardize.take(mean, deviation)
+    model.to(session.device)
+    tasks = {
+        person.name: MotionTask(
+            model,
+            person.data,
+            person.split,
+            chosen,
+            session.seed,
+            standardize=person.standardize(deviation),
+        )
+        for person in people
+    }
+    state = session.train("motion", model, Together(tasks, session.seed), chosen, chosen.epochs)
+    averaged = state.ema
+    assert isinstance(averaged, MotionNet)
+    save_motion_base(BASE / MOTION, MotionBase(averaged.cpu(), basis))
+    return session.write_history("motion", state, {})
 
 
 def train_base_generator(

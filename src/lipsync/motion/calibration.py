@@ -10,15 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from lipsync.motion.data import MotionData
+from lipsync.motion.data import MotionData, network_predictions
 from lipsync.motion.model import MotionNet
 from lipsync.motion.params import MotionParams
 from lipsync.motion.ridge import fit_ridge
 from lipsync.motion.targets import Targets
-from lipsync.training.data import AudioData
 
 SHARES = np.linspace(0, 1, 11)
-BATCH = 1024
 
 
 @dataclass(frozen=True)
@@ -34,17 +32,6 @@ class Calibration:
     r: float
 
 
-@torch.no_grad()
-def network_predictions(model: MotionNet, data: AudioData, frames: np.ndarray) -> np.ndarray:
-    """Each network's prediction of frames (B,): (B, M, E) float64."""
-    found = []
-    for start in range(0, len(frames), BATCH):
-        chosen = torch.from_numpy(frames[start : start + BATCH]).to(data.speech.device)
-        rows = model.standardized(data.windows(chosen, model.past, model.future))
-        found.append(model.networks(rows)[:, :, 0].cpu().double().numpy())
-    return np.concatenate(found)
-
-
 def out_of_fold(model: MotionNet, data: MotionData, targets: Targets) -> np.ndarray:
     """Mean prediction by the networks that did not learn from a frame: (N, E) float64."""
     found = np.zeros_like(targets.expression)
@@ -55,16 +42,44 @@ def out_of_fold(model: MotionNet, data: MotionData, targets: Targets) -> np.ndar
     return found
 
 
+def smallest_as_good(found: dict[float, np.ndarray]) -> float:
+    """The first share that is no worse than the best one by more than a standard error.
+
+    Breiman et al., "Classification and regression trees", 1984: seconds of speech are easily
+    learned by heart.
+
+    found: shares, ascending, and the figures (F,) of the folds with each
+    """
+    best = max(found.values(), key=lambda each: float(each.mean()))
+    for share, each in found.items():
+        worse = best - each
+        if worse.mean() <= worse.std(ddof=1) / np.sqrt(len(worse)):
+            return share
+    raise AssertionError("the best share is as good as itself")
+
+
 def calibrate(
-    model: MotionNet, data: MotionData, targets: Targets, params: MotionParams
+    model: MotionNet,
+    data: MotionData,
+    targets: Targets,
+    params: MotionParams,
+    *,
+    trusted: bool = False,
 ) -> Calibration:
-    """Set share and gain of a trained ``model``, on the device of ``data``."""
+    """Set share and gain of a trained ``model``, on the device of ``data``.
+
+    trusted: whether the networks come from a base; then ridge regression has to be certainly better
+    """
     frames = targets.frames
     networks = out_of_fold(model, data, targets)[frames]
     ridge = fit_ridge(model, data, targets, params).out_of_fold[frames]
     blends = {share: (1 - share) * networks + share * ridge for share in SHARES}
     scores = {share: targets.agreement(targets.gaps(blend)) for share, blend in blends.items()}
     share = max(scores, key=lambda each: scores[each])
+    if trusted:
+        share = smallest_as_good(
+            {each: targets.fold_agreements(targets.gaps(blend)) for each, blend in blends.items()}
+        )
     model.share.fill_(share)
     gain = find_gain(model, data, targets, blends[share], params.largest_gain)
     model.gain.fill_(gain)

@@ -9,9 +9,10 @@ import torch
 from lipsync.errors import LipsyncError
 from lipsync.geometry.model import ShapeModel
 from lipsync.geometry.storage import read_geometry
-from lipsync.motion.model import MotionNet
+from lipsync.motion.model import MotionNet, cut_off
 from lipsync.speech.windows import speech_windows
 from lipsync.training.data import SPEECH, AudioData, audio_fields, read_arrays
+from lipsync.training.layers import Standardize
 
 UPPER, LOWER, CORNERS = 13, 14, (61, 291)  # mesh points of the inner lips and the mouth's corners
 BATCH = 1024  # windows that are predicted together
@@ -74,6 +75,23 @@ def width_of(shape: ShapeModel) -> np.ndarray:
     first, second = CORNERS
     weights = shape.components[:, second, 0] - shape.components[:, first, 0]
     return weights.astype(np.float64)
+
+
+@torch.no_grad()
+def network_predictions(
+    model: MotionNet, data: AudioData, frames: np.ndarray, standardize: Standardize | None = None
+) -> np.ndarray:
+    """Each network's prediction of frames (B,): (B, M, E) float64, before calibration.
+
+    standardize: of the features, in place of the model's own
+    """
+    found = []
+    for start in range(0, len(frames), BATCH):
+        chosen = torch.from_numpy(frames[start : start + BATCH]).to(data.speech.device)
+        windows = data.windows(chosen, model.past, model.future)
+        rows = cut_off((standardize or model.standardize)(windows))
+        found.append(model.networks(rows)[:, :, 0].cpu().double().numpy())
+    return np.concatenate(found)
 
 
 @torch.no_grad()

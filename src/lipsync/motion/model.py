@@ -40,6 +40,11 @@ def fitting_dilations(positions: int) -> list[int]:
     return found
 
 
+def cut_off(rows: torch.Tensor) -> torch.Tensor:
+    """Standardised features without what is far from everything."""
+    return rows.clamp(-MOST_DEVIATIONS, MOST_DEVIATIONS)
+
+
 class MotionNet(nn.Module):
     """Windows of speech rows -> expressions.
 
@@ -153,7 +158,7 @@ class MotionNet(nn.Module):
 
     def standardized(self, rows: torch.Tensor) -> torch.Tensor:
         """(..., D) -> (..., D) with the statistics of the training part, cut off at both ends."""
-        return self.standardize(rows).clamp(-MOST_DEVIATIONS, MOST_DEVIATIONS)
+        return cut_off(self.standardize(rows))
 
     def networks(self, rows: torch.Tensor) -> torch.Tensor:
         """Each network's prediction: standardised rows (B, T, D) -> (B, M, T - K + 1, E)."""

@@ -81,13 +81,21 @@ class Targets:
         Each fold's means are taken out: how far the lips are open on average drifts over a video,
         and no speech tells it.
         """
+        first, second = np.concatenate(self._centred(gaps), axis=1)
+        return _correlation(first, second)
+
+    def fold_agreements(self, gaps: np.ndarray) -> np.ndarray:
+        """(F,) the same of each fold by itself."""
+        return np.array([_correlation(*pair) for pair in self._centred(gaps)])
+
+    def _centred(self, gaps: np.ndarray) -> list[np.ndarray]:
+        """Predicted and real gaps (2, n) of each fold, without their means."""
         pairs, start = [], 0
         for fold in self.folds:
             part, real = gaps[start : start + len(fold.frames)], self.gap[fold.frames]
-            pairs.append([part - part.mean(), real - real.mean()])
+            pairs.append(np.stack([part - part.mean(), real - real.mean()]))
             start += len(fold.frames)
-        first, second = np.concatenate(pairs, axis=1)
-        return float((first @ second) / np.sqrt((first @ first) * (second @ second) + 1e-18))
+        return pairs
 
     @property
     def opening_direction(self) -> np.ndarray:
@@ -95,6 +103,11 @@ class Targets:
         away = self.expression[self.frames] - self.centre
         gap = away @ self.gap_weights
         return away.T @ gap / max(np.square(gap).sum(), 1e-12)
+
+
+def _correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Of numbers whose means are 0."""
+    return float((first @ second) / np.sqrt((first @ first) * (second @ second) + 1e-18))
 
 
 def make_folds(frames: np.ndarray, reach: int) -> list[Fold]:

@@ -9,14 +9,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from lipsync.motion.data import MotionData, predict
+from lipsync.motion.data import MotionData, network_predictions, predict
 from lipsync.motion.figures import correlation
-from lipsync.motion.model import MotionNet
+from lipsync.motion.model import MotionNet, cut_off
 from lipsync.motion.params import MotionParams
 from lipsync.motion.ridge import fit_ridge, take_ridge
 from lipsync.motion.targets import Targets
 from lipsync.training import augment
 from lipsync.training.device import step_generator
+from lipsync.training.layers import Standardize
 from lipsync.training.split import Split
 
 QUIET = 0.02  # share of the windows that are quieter than the level from which speech counts
@@ -33,6 +34,9 @@ class MotionTask:
 
     Args:
         model: on the device of ``data``, not trained; its statistics are set here
+        standardize: of ``data``'s features, in place of the model's own, which then stays as it is:
+            for a model that learns from several people
+        deviation: (D,) of the features, where the model's networks know it already
     """
 
     def __init__(
@@ -42,6 +46,9 @@ class MotionTask:
         split: Split,
         params: MotionParams,
         seed: int,
+        *,
+        standardize: Standardize | None = None,
+        deviation: torch.Tensor | None = None,
     ) -> None:
         self.model, self.data, self.params, self.seed = model, data, params, seed
         self.reach = model.past + model.future
@@ -51,7 +58,10 @@ class MotionTask:
         )
         self.samples_per_step = params.batch_size * params.clip
         device = data.speech.device
-        self._set_statistics()
+        self._shared = standardize is not None
+        self._standardize = standardize or model.standardize
+        if not self._shared:
+            self._set_statistics(deviation)
         self._expression = torch.from_numpy(targets.expression - targets.centre).float().to(device)
         self._measures = torch.from_numpy(targets.measures).float().to(device)
         heeded = np.zeros((model.members, data.frames), np.float32)
@@ -61,10 +71,10 @@ class MotionTask:
         self._weight = torch.from_numpy(heeded).to(device)  # (M, N)
 
     @torch.no_grad()
-    def _set_statistics(self) -> None:
+    def _set_statistics(self, deviation: torch.Tensor | None) -> None:
         model, targets = self.model, self.targets
         rows = self.data.rows(targets.frames)
-        model.standardize.fit(rows)
+        model.standardize.take(rows.mean(0), rows.std(0) if deviation is None else deviation)
         silence = self.data.silence
         voiced = rows.mean(0) - silence
         model.silence.copy_(silence)
@@ -87,8 +97,9 @@ class MotionTask:
             model.get_buffer(name).copy_(torch.as_tensor(value).float())
 
     def warm_up(self) -> None:
-        """Fit the ridge regression."""
-        take_ridge(self.model, fit_ridge(self.model, self.data, self.targets, self.params))
+        """Fit the ridge regression, which is always one person's."""
+        if not self._shared:
+            take_ridge(self.model, fit_ridge(self.model, self.data, self.targets, self.params))
 
     def steps(self) -> int:
         """Steps in an epoch."""
@@ -104,7 +115,10 @@ class MotionTask:
         rows = data.windows_between(clips[:, 0], late, self.model.past, reach)  # (B, T, D)
         wanted, weight = self._wanted(clips, late)
         rows = augment.loudness(rows, params.gain, data.per_decibel, draw)
-        rows = self._spoil(self.model.standardized(rows), draw)
+        if self._shared and data.per_decibel:  # bands of a spectrum
+            rows = augment.room(rows, params.room, data.per_decibel, data.instants, draw)
+            rows = augment.vocal_tract(rows, params.vocal_tract, data.instants, draw)
+        rows = self._spoil(cut_off(self._standardize(rows)), draw)
         predicted = self.model.networks(rows) - self.model.centre  # (B, M, L, E)
         errors = ((predicted - wanted.unsqueeze(1)) @ self._measures).square().sum(3)  # (B, M, L)
         weight = weight.transpose(1, 2)  # (B, L, M) -> (B, M, L)
@@ -158,7 +172,11 @@ class MotionTask:
     def validate(self, model: nn.Module) -> dict[str, float]:
         """Weighted squared error of the blend before calibration, and r of the opening."""
         assert isinstance(model, MotionNet)
-        predicted = predict(model, self.data, self.held_out)
+        if self._shared:
+            networks = network_predictions(model, self.data, self.held_out, self._standardize)
+            predicted = networks.mean(1)
+        else:
+            predicted = predict(model, self.data, self.held_out)
         real = self.targets.expression[self.held_out]
         loss = np.square((predicted - real) @ self.targets.measures).sum(1).mean()
         shape = self.data.shape

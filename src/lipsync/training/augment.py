@@ -7,6 +7,8 @@ motion stays motion.
 import torch
 from torch.nn import functional as F
 
+WAVES = 3  # over the bands, of which a room's curve is made
+
 
 def uniform(
     shape: tuple[int, ...], low: float, high: float, generator: torch.Generator, like: torch.Tensor
@@ -65,6 +67,57 @@ def loudness(
         return rows
     added = uniform((len(rows), 1, 1), -decibels, decibels, generator, rows) * per_decibel
     return torch.where(rows > 0, (rows + added).clamp_min(0), rows)
+
+
+def room(
+    rows: torch.Tensor,
+    decibels: float,
+    per_decibel: float,
+    instants: int,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """Colour the spectrum of each window as another microphone or room does.
+
+    Args:
+        rows: (B, K, D) log powers of bands from low to high, ``instants`` times; 0 is silence
+        decibels: standard deviation of the slowest of three waves over the bands
+        per_decibel: as of ``loudness``
+    """
+    if decibels == 0 or per_decibel == 0:
+        return rows
+    bands = rows.shape[2] // instants
+    waves = torch.arange(1, WAVES + 1).unsqueeze(1)  # (W, 1)
+    curves = torch.cos(waves * torch.linspace(0, torch.pi, bands)) / waves  # (W, bands)
+    curve = torch.randn((len(rows), WAVES), generator=generator) @ curves * decibels * per_decibel
+    added = curve.repeat(1, instants).unsqueeze(1).to(rows)  # (B, 1, D)
+    return torch.where(rows > 0, (rows + added).clamp_min(0), rows)
+
+
+def vocal_tract(
+    rows: torch.Tensor, share: float, instants: int, generator: torch.Generator
+) -> torch.Tensor:
+    """Stretch the band axis of each window, as a shorter or longer vocal tract does.
+
+    Jaitly & Hinton, "Vocal tract length perturbation (VTLP) improves speech recognition", 2013,
+    here along the mel axis.
+
+    Args:
+        rows: (B, K, D) of bands from low to high, ``instants`` times
+        share: of a band's number at most, either way
+    """
+    if share == 0:
+        return rows
+    batch, length, dimension = rows.shape
+    bands = dimension // instants
+    factor = 1 + uniform((batch, 1), -share, share, generator, rows)
+    place = (torch.arange(bands, device=rows.device) * factor).clamp(max=bands - 1)  # (B, bands)
+    low = place.floor().long()
+    high = (low + 1).clamp(max=bands - 1)
+    weight = (place - low)[:, None, None]
+    apart = rows.unflatten(2, (instants, bands))  # (B, K, I, bands)
+    shape = (batch, length, instants, bands)
+    below, above = (apart.gather(3, each[:, None, None].expand(shape)) for each in (low, high))
+    return torch.lerp(below, above, weight.to(rows)).flatten(2)
 
 
 def geometry(

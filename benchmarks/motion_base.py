@@ -1,0 +1,191 @@
+"""How well a base of motion predicts the expression of people whom it never saw.
+
+    python benchmarks/motion_base.py WORK --targets outdoor_10s [--groups GROUPS.json]
+        [--late LATE.json] [--numbers 2 4 8]
+
+WORK is a project in which `fit_geometry` and `extract_audio_features` have run for all its people.
+For each target a base is trained over all the others, without those of the target's group (several
+recordings of one person are one group), and asked about the target's held-out part. Printed is a
+Markdown table of Pearson's r of the mouth's opening, with 95 % intervals of a moving-block
+bootstrap, and of its spread over the real one:
+
+- own: the network that the target's training part teaches, without a base
+- base: the base as it is; of the target it knows mean, amplitude and mean audio feature
+- adapted: as stage train_motion adapts it
+
+With --numbers a base is trained over so many of the others, drawn by chance, too.
+"""
+
+import argparse
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from lipsync.base.motion import Speaker, motion_people
+from lipsync.evaluation.bootstrap import BLOCK_SECONDS, Blocks, correlations, interval
+from lipsync.geometry.storage import read_geometry
+from lipsync.motion.adaptation import MotionBase, adopt, between, choose_share
+from lipsync.motion.calibration import calibrate
+from lipsync.motion.data import MotionData, load_motion_data, predict
+from lipsync.motion.model import MotionNet
+from lipsync.motion.params import MotionParams
+from lipsync.motion.task import MotionTask
+from lipsync.params import load_params
+from lipsync.training.loop import Task
+from lipsync.training.params import SplitParams
+from lipsync.training.split import split_frames
+from lipsync.training.state import TrainingState
+from lipsync.training.together import Together
+
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Openings (H,) of the held-out part, and what was chosen."""
+
+    opening: np.ndarray
+    chosen: str = ""
+
+
+def load_speaker(work: Path, name: str, split: SplitParams, late: int) -> Speaker:
+    """A person of the project ``work``, on the CPU; late: frames by which the audio comes late."""
+    folder = work / "data" / name
+    data = load_motion_data(folder / "geometry.npz", folder / "speech.npz")
+    data = replace(data, speech=torch.roll(data.speech, -late, 0))
+    model, track = read_geometry(folder / "geometry.npz")
+    return Speaker(name, data, model, track, split_frames(data.frames, data.fps, split))
+
+
+def train(model: MotionNet, task: Task, params: MotionParams) -> MotionNet:
+    """Average of the weights after ``params.epochs``."""
+    task.warm_up()
+    state = TrainingState(model, params)
+    for epoch in range(params.epochs):
+        for step in range(task.steps()):
+            state.update(task.losses(epoch, step)["loss"])
+    assert isinstance(state.ema, MotionNet)
+    return state.ema.eval()
+
+
+def train_base(speakers: list[Speaker], params: MotionParams) -> MotionBase:
+    """As stage train_base does it."""
+    basis, people = motion_people(speakers)
+    first = people[0].data
+    torch.manual_seed(SEED)
+    model = MotionNet(
+        first.speech_dimension, first.instants, len(basis.components), **params.architecture()
+    )
+    rows = [each.data.rows(np.arange(each.split.training_end)) for each in people]
+    deviation = torch.stack([part.std(0) for part in rows]).mean(0)
+    model.standardize.take(torch.zeros_like(deviation), deviation)
+    tasks = {
+        each.name: MotionTask(
+            model, each.data, each.split, params, SEED, standardize=each.standardize(deviation)
+        )
+        for each in people
+    }
+    return MotionBase(train(model, Together(tasks, SEED), params), basis)
+
+
+def held_out(speaker: Speaker) -> np.ndarray:
+    """(H,) frames with a face."""
+    data = speaker.data
+    return np.flatnonzero(data.valid & (np.arange(data.frames) >= speaker.split.validation_start))
+
+
+def opening(model: MotionNet, speaker: Speaker) -> np.ndarray:
+    """(H,) predicted for the held-out part."""
+    data = speaker.data
+    assert isinstance(data, MotionData)
+    return data.shape.opening(predict(model, data, held_out(speaker)))
+
+
+def ask_own(speaker: Speaker, params: MotionParams) -> Answer:
+    """What the target's own training part teaches."""
+    data = speaker.data
+    assert isinstance(data, MotionData)
+    torch.manual_seed(SEED)
+    model = MotionNet(
+        data.speech_dimension, data.instants, data.shape.n_components, **params.architecture()
+    )
+    task = MotionTask(model, data, speaker.split, params, SEED)
+    model = train(model, task, params)
+    found = calibrate(model, data, task.targets, params)
+    return Answer(opening(model, speaker), f"ridge {found.share:.1f}, gain {found.gain:.2f}")
+
+
+def ask_base(speaker: Speaker, base: MotionBase, params: MotionParams) -> tuple[Answer, Answer]:
+    """The base as it is, and adapted."""
+    data = speaker.data
+    assert isinstance(data, MotionData)
+    training = np.flatnonzero(data.valid[: speaker.split.training_end])
+    torch.manual_seed(SEED)
+    adopted = adopt(base, data, training)
+    deviation = adopted.standardize.deviation.clone()
+    model = adopt(base, data, training)
+    task = MotionTask(model, data, speaker.split, params, SEED, deviation=deviation)
+    trained = train(model, task, params)
+    alone = between(adopted, trained, 0.0)
+    alone.share.fill_(0)
+    alone.gain.fill_(1)
+    share, adapted = choose_share(adopted, trained, data, task.targets)
+    found = calibrate(adapted, data, task.targets, params, trusted=True)
+    chosen = f"adaptation {share:.2f}, ridge {found.share:.1f}, gain {found.gain:.2f}"
+    return Answer(opening(alone, speaker)), Answer(opening(adapted, speaker), chosen)
+
+
+def cell(answer: Answer, speaker: Speaker) -> str:
+    """r with its interval, and the spread."""
+    data = speaker.data
+    assert isinstance(data, MotionData)
+    real = data.shape.opening(data.expression.numpy()[held_out(speaker)])
+    blocks = Blocks(len(real), BLOCK_SECONDS * data.fps)
+    edges = interval(correlations(blocks, answer.opening, real))
+    r = np.corrcoef(answer.opening, real)[0, 1]
+    within = f" ({edges[0]:.2f} … {edges[1]:.2f})" if edges else ""
+    return f"{r:.2f}{within}; {answer.opening.std() / real.std():.2f}"
+
+
+def main() -> None:
+    """Print the table, a row as soon as it is known."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--targets", nargs="+", required=True)
+    parser.add_argument("--groups", type=Path, help="JSON: recording -> person")
+    parser.add_argument("--late", type=Path, help="JSON: recording -> frames of late audio")
+    parser.add_argument("--without", nargs="*", default=[], help="recordings to leave out")
+    parser.add_argument("--numbers", nargs="*", type=int, default=[], help="of people in a base")
+    arguments = parser.parse_args()
+    work = arguments.work.resolve()
+    torch.set_num_threads(1)
+    everything = load_params(work / "params.yaml").shared()
+    params, split = everything[MotionParams], everything[SplitParams]
+    late = json.loads(arguments.late.read_text()) if arguments.late else {}
+    groups = json.loads(arguments.groups.read_text()) if arguments.groups else {}
+    names = sorted(path.parent.name for path in work.glob("data/*/speech.npz"))
+    speakers = {
+        name: load_speaker(work, name, split, late.get(name, 0))
+        for name in names
+        if name not in arguments.without
+    }
+    print("| target | people in the base | own | base | adapted | chosen |")
+    print("|---|---|---|---|---|---|")
+    for target in arguments.targets:
+        speaker, group = speakers[target], groups.get(target, target)
+        others = [each for name, each in speakers.items() if groups.get(name, name) != group]
+        own = ask_own(speaker, params)
+        order = np.random.default_rng(SEED).permutation(len(others))
+        for number in (*(n for n in arguments.numbers if n < len(others)), len(others)):
+            base = train_base([others[i] for i in sorted(order[:number])], params)
+            answers = (own, *ask_base(speaker, base, params))
+            cells = [cell(answer, speaker) for answer in answers]
+            chosen = f"{answers[2].chosen}; own: {own.chosen}"
+            print(f"| {' | '.join([target, str(number), *cells, chosen])} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
