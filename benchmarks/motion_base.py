@@ -166,7 +166,8 @@ def main() -> None:
     params, split = everything[MotionParams], everything[SplitParams]
     late = json.loads(arguments.late.read_text()) if arguments.late else {}
     groups = json.loads(arguments.groups.read_text()) if arguments.groups else {}
-    names = sorted(path.parent.name for path in work.glob("data/*/speech.npz"))
+    known = sorted(path.parent for path in work.glob("data/*/geometry.npz"))
+    names = [folder.name for folder in known if (folder / "speech.npz").exists()]
     speakers = {
         name: load_speaker(work, name, split, late.get(name, 0))
         for name in names
