@@ -25,6 +25,7 @@ import numpy as np
 import torch
 
 from lipsync.base.motion import Speaker, motion_people
+from lipsync.base.session import statistics
 from lipsync.evaluation.bootstrap import BLOCK_SECONDS, Blocks, correlations, interval
 from lipsync.geometry.storage import read_geometry
 from lipsync.motion.adaptation import MotionBase, adopt, between, choose_share
@@ -51,11 +52,13 @@ class Answer:
     chosen: str = ""
 
 
-def load_speaker(work: Path, name: str, split: SplitParams, late: int) -> Speaker:
+def load_speaker(work: Path, name: str, split: SplitParams, late: float) -> Speaker:
     """A person of the project ``work``, on the CPU; late: frames by which the audio comes late."""
     folder = work / "data" / name
     data = load_motion_data(folder / "geometry.npz", folder / "speech.npz")
-    data = replace(data, speech=torch.roll(data.speech, -late, 0))
+    columns = data.speech.unflatten(1, (data.instants, -1)).flatten(0, 1)  # (rows x I, D / I)
+    moved = torch.roll(columns, -round(late * data.instants), 0)
+    data = replace(data, speech=moved.unflatten(0, (-1, data.instants)).flatten(1))
     model, track = read_geometry(folder / "geometry.npz")
     return Speaker(name, data, model, track, split_frames(data.frames, data.fps, split))
 
@@ -79,13 +82,10 @@ def train_base(speakers: list[Speaker], params: MotionParams) -> MotionBase:
     model = MotionNet(
         first.speech_dimension, first.instants, len(basis.components), **params.architecture()
     )
-    rows = [each.data.rows(np.arange(each.split.training_end)) for each in people]
-    deviation = torch.stack([part.std(0) for part in rows]).mean(0)
-    model.standardize.take(torch.zeros_like(deviation), deviation)
+    parts = [each.data.rows(each.split.training) for each in people]
+    model.standardize.take(*statistics(parts))
     tasks = {
-        each.name: MotionTask(
-            model, each.data, each.split, params, SEED, standardize=each.standardize(deviation)
-        )
+        each.name: MotionTask(model, each.data, each.split, params, SEED, of="base")
         for each in people
     }
     return MotionBase(train(model, Together(tasks, SEED), params), basis)
@@ -125,9 +125,8 @@ def ask_base(speaker: Speaker, base: MotionBase, params: MotionParams) -> tuple[
     training = np.flatnonzero(data.valid[: speaker.split.training_end])
     torch.manual_seed(SEED)
     adopted = adopt(base, data, training)
-    deviation = adopted.standardize.deviation.clone()
     model = adopt(base, data, training)
-    task = MotionTask(model, data, speaker.split, params, SEED, deviation=deviation)
+    task = MotionTask(model, data, speaker.split, params, SEED, of="adapted")
     trained = train(model, task, params)
     alone = between(adopted, trained, 0.0)
     alone.share.fill_(0)
@@ -162,14 +161,14 @@ def main() -> None:
     arguments = parser.parse_args()
     work = arguments.work.resolve()
     torch.set_num_threads(1)
-    everything = load_params(work / "params.yaml").shared()
-    params, split = everything[MotionParams], everything[SplitParams]
+    everything = load_params(work / "params.yaml")
+    params = everything.shared()[MotionParams]
     late = json.loads(arguments.late.read_text()) if arguments.late else {}
     groups = json.loads(arguments.groups.read_text()) if arguments.groups else {}
     known = sorted(path.parent for path in work.glob("data/*/geometry.npz"))
     names = [folder.name for folder in known if (folder / "speech.npz").exists()]
     speakers = {
-        name: load_speaker(work, name, split, late.get(name, 0))
+        name: load_speaker(work, name, everything.for_person(name)[SplitParams], late.get(name, 0))
         for name in names
         if name not in arguments.without
     }

@@ -17,6 +17,7 @@ from pathlib import Path
 import cv2
 
 from lipsync.media.audio import read_audio, write_wav
+from lipsync.rendering.articulation import Articulation
 from lipsync.rendering.avatar import Avatar, find_avatar, load_avatar
 from lipsync.rendering.options import RenderOptions
 from lipsync.rendering.pictures import Readers, Speaker, cut_out
@@ -47,11 +48,9 @@ def steps(avatar: Avatar, speech: Path) -> dict[str, float]:
     with Renderer(avatar, RenderOptions()) as renderer:
         encoder, info = renderer.encoder, avatar.info
         samples = read_audio(speech, RATE)
-        windows = list(
-            stream_windows(
-                encoder.stream(iter([samples]), STEPS), encoder.silence, info.past, info.future
-            )
-        )
+        articulation = Articulation(avatar, encoder)
+        rows = map(articulation.normalise, encoder.stream(iter([samples]), STEPS))
+        windows = list(stream_windows(rows, articulation.silence, info.past, info.future))
         spent = dict.fromkeys(("decode and crop", "motion", "layers and refiner", "paste"), 0.0)
         speaker = Speaker(avatar, renderer.films)
         frames = ping_pong(len(avatar.film), STEPS)
@@ -61,7 +60,7 @@ def steps(avatar: Avatar, speech: Path) -> dict[str, float]:
                 layer = Layer(0, frame, spoken=True, shot=0)
                 piece = cut_out(avatar, renderer.films, readers, layer)
                 marks.append(time.perf_counter())
-                expression = speaker.express(window)
+                expression = articulation.express(window)
                 marks.append(time.perf_counter())
                 speaker.decide(piece, expression)
                 marks.append(time.perf_counter())

@@ -1,12 +1,13 @@
-"""Measure whether sound and picture of a person's video are in step, and mend it if asked to."""
+"""Measure whether audio and picture of a person's video are in step; correct what is certain."""
 
 import sys
 from pathlib import Path
 
 from lipsync.alignment.correction import choose_delay, delay, describe
-from lipsync.alignment.offset import measure_offset
+from lipsync.alignment.offset import Offset, unmeasured
+from lipsync.alignment.prediction import BASE, load_base, measure_recording, remedy
 from lipsync.alignment.report import write_curve, write_offset
-from lipsync.alignment.signals import lip_movement, read_lips, sound_columns
+from lipsync.geometry.storage import read_geometry
 from lipsync.media.audio import SAMPLE_RATE, read_audio, write_wav
 from lipsync.media.params import FramesParams
 from lipsync.params import PersonParams
@@ -17,11 +18,10 @@ from lipsync.stage import stage
 def align_audio(params: PersonParams) -> None:
     data, metrics = Path("data") / params.person, Path("metrics") / params.person
     fps, wanted = params[FramesParams].fps, params.audio_offset
-    sound = read_audio(data / "audio.wav")
-    lips = read_lips(data / "faces.npz")
-    measured = measure_offset(sound_columns(sound, len(lips), fps), lip_movement(lips), fps)
+    measured = measure(data, fps, needed=wanted == "auto")
     applied = choose_delay(wanted, measured, 1 / fps)
-    write_wav(data / "speech.wav", delay(sound, applied, SAMPLE_RATE))
+    audio = read_audio(data / "audio.wav")
+    write_wav(data / "speech.wav", delay(audio, applied, SAMPLE_RATE))
     write_offset(metrics / "offset.json", measured, applied)
     write_curve(metrics / "alignment", measured)
     found, warned = describe(measured, wanted, applied, 1 / fps)
@@ -29,6 +29,14 @@ def align_audio(params: PersonParams) -> None:
         print(f"warning: {params.video}: {found}", file=sys.stderr)
     else:
         print(found)
+
+
+def measure(data: Path, fps: float, needed: bool) -> Offset:
+    """The recording's offset. A base that is missing is an error only where it is ``needed``."""
+    shape, track = read_geometry(data / "geometry.npz")
+    if not needed and not BASE.is_file():
+        return unmeasured(f"{BASE.as_posix()} is missing; {remedy(BASE)}")
+    return measure_recording(load_base(), read_audio(data / "audio.wav"), shape, track, fps)
 
 
 if __name__ == "__main__":

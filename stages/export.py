@@ -21,10 +21,11 @@ from lipsync.files import atomic_path
 from lipsync.generator.weights import load_generator
 from lipsync.geometry.storage import read_geometry
 from lipsync.media.video import FrameReader
+from lipsync.motion.data import opening_range
 from lipsync.motion.onnx import motion_parity, motion_to_onnx
 from lipsync.motion.weights import load_motion
 from lipsync.params import PersonParams
-from lipsync.rendering.avatar import AvatarInfo, load_avatar
+from lipsync.rendering.avatar import AvatarInfo, Opening, load_avatar
 from lipsync.rendering.clips import voiced_frames
 from lipsync.rendering.film import Film
 from lipsync.retrieval.exemplars import read_exemplars
@@ -93,6 +94,7 @@ def export(params: PersonParams) -> None:
     }
     for name, difference in differences.items():
         check_parity(difference, chosen.tolerance, models / name)
+    mouth = opening_range(motion)
     info = AvatarInfo(
         person=params.person,
         notice=NOTICE,
@@ -103,6 +105,12 @@ def export(params: PersonParams) -> None:
         crop_size=size,
         detail=detail,
         n_components=shape.n_components,
+        opening=Opening(
+            direction=mouth.direction.tolist(),
+            rest=mouth.rest,
+            predicted=mouth.predicted.tolist(),
+            filmed=mouth.filmed.tolist(),
+        ),
         exemplars=len(exemplars),
         speech=speech,
         speech_dimension=encoder.dimension,
@@ -121,7 +129,7 @@ def export(params: PersonParams) -> None:
         "opset": chosen.opset,
         "megabytes": round(sum(path.stat().st_size for path in folder.iterdir()) / 1e6, 2),
         # Varies from run to run and machine to machine; no stage reads this file.
-        "frames_per_second": round(frames_per_second(load_avatar(folder), windows), 1),
+        "frames_per_second": round(frames_per_second(load_avatar(folder), encoder, windows), 1),
     }
     path = Path("metrics") / params.person / "export.json"
     with atomic_path(path) as temporary:

@@ -18,7 +18,7 @@ from lipsync.stage import stage
 from lipsync.training.params import SplitParams
 from lipsync.training.split import limit_training, split_frames
 
-MIN_FRAMES = 60  # of the training part, whose face was seen; fewer show too few expressions
+MIN_FRAMES = 40  # of the training part, whose face was seen; fewer show too few expressions
 # Degrees. Beyond it the mesh has to invent the eye, the temple and half of the mouth that the head
 # hides. The profile calls 40 degrees in 5 % of the frames red (`profile.yaw`); this is half of all.
 MOST_YAW = 45.0

@@ -1,9 +1,19 @@
 """Lay out what one person takes over: the base's networks, or somebody's SyncNet, or nothing."""
 
+import sys
 from pathlib import Path
 
-from lipsync.base.inherited import BASE, SHARED, SYNCNET, Inherited, read_base, write_inherited
-from lipsync.base.params import AdapterParams
+from lipsync.base.inherited import (
+    BASE,
+    OF_BASE,
+    SHARED,
+    SHIPPED,
+    SYNCNET,
+    Inherited,
+    read_base,
+    write_inherited,
+)
+from lipsync.base.params import AdapterParams, BaseParams
 from lipsync.params import SYNCNET_SUFFIX, PersonParams
 from lipsync.stage import stage
 
@@ -12,17 +22,23 @@ from lipsync.stage import stage
 def inherit(params: PersonParams) -> None:
     """Copy what the person inherits; write about.json, which the trainings go by."""
     folder, adapter = Path("models") / params.person / "inherited", params[AdapterParams]
-    base = read_base() if params.base else None
+    source = BASE if params[BaseParams].people else SHIPPED
+    base = None
+    if params.base and source == SHIPPED and not source.is_dir():
+        print(f"{source}: not there, so everything is trained from nothing", file=sys.stderr)
+    elif params.base:
+        base = read_base(source)
     syncnet, of = None, params.syncnet_of
     if of is not None:
         syncnet = Path(of) if of.endswith(SYNCNET_SUFFIX) else SHARED / f"{of}{SYNCNET_SUFFIX}"
     elif base is not None:
-        syncnet, of = BASE / SYNCNET, "base"
+        syncnet, of = source / SYNCNET, OF_BASE
     inherited = Inherited(
         folder,
         base=base,
         adapter=adapter.model_dump() if base else None,
         syncnet_of=of,
+        source=source.as_posix() if base else None,
     )
     write_inherited(inherited, syncnet)
 

@@ -39,7 +39,7 @@ def train_generator(params: PersonParams) -> None:
     session = open_session("train_generator", params, loaded, also_read)
     inherited = read_inherited(models)
     data, device = session.data, session.compute.device
-    inherited.refuse_other_kind(folder, data.kind)
+    base = inherited.generator(folder, data.kind)
     syncnet = load_syncnet(models / "syncnet.safetensors").to(device)
     chosen = heed_trust(chosen, models / "syncnet.safetensors")
     material = material_of(loaded, read_geometry(folder / "geometry.npz"))
@@ -47,11 +47,11 @@ def train_generator(params: PersonParams) -> None:
     data = replace(data, valid=data.valid & ~covered, seen=data.seen & ~covered)
     seen = np.flatnonzero(data.seen[: session.split.training_end])
     numbers = material.choose(seen, chosen.exemplars)
-    if inherited.generator is None:
+    if base is None:
         model = Refiner(data.size, **chosen.architecture())
     else:
         adapter = AdapterShape(**(inherited.adapter or {}))
-        model = adapt_base(inherited.generator, adapter)
+        model = adapt_base(base, adapter)
     model.to(device)
     training = np.flatnonzero(data.valid[: session.split.training_end])
     samples = evenly(training, FRAMES)
@@ -78,12 +78,10 @@ def train_generator(params: PersonParams) -> None:
     write_exemplars(models / "exemplars.npz", exemplars)
     refine = torch_refine(refiner, device)
     detail = find_detail(exemplars, material, refine, data.size, filmed.samples, choices)
-    if inherited.generator is None:
+    if base is None:
         save_generator(models / "generator.safetensors", refiner, detail)
     else:
-        save_adapter(
-            models / "generator.safetensors", refiner, inherited.generator, adapter, detail
-        )
+        save_adapter(models / "generator.safetensors", refiner, base, adapter, detail)
     figures = {"sync_weight": chosen.losses.sync, "detail": detail}
     session.write(state, figures)
     print(f"{len(numbers)} exemplars, their detail shown {detail:.2f} times")

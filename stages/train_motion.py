@@ -9,12 +9,12 @@ import numpy as np
 from lipsync.base.inherited import read_inherited
 from lipsync.motion.adaptation import adopt, choose_share, load_motion_base
 from lipsync.motion.calibration import calibrate
-from lipsync.motion.data import load_motion_data, predict
+from lipsync.motion.data import load_motion_data, speaker
 from lipsync.motion.figures import held_out_figures
 from lipsync.motion.model import MotionNet
 from lipsync.motion.params import MotionParams
 from lipsync.motion.targets import CLOSED
-from lipsync.motion.task import MotionTask
+from lipsync.motion.task import Learner, MotionTask
 from lipsync.motion.weights import save_motion
 from lipsync.params import PersonParams
 from lipsync.stage import stage
@@ -29,10 +29,10 @@ def train_motion(params: PersonParams) -> None:
     chosen, folder = params[MotionParams], Path("data") / params.person
     data = load_motion_data(folder / "geometry.npz", folder / "speech.npz")
     inherited = read_inherited(Path("models") / params.person)
-    inherited.refuse_other_kind(folder / "speech.npz", data.kind)
+    begun = inherited.motion(folder / "speech.npz", data.kind)
     session = open_session("train_motion", params, data)
-    data, device, deviation = session.data, session.compute.device, None
-    if inherited.motion is None:
+    data, device = session.data, session.compute.device
+    if begun is None:
         model = MotionNet(
             data.speech_dimension,
             data.instants,
@@ -40,24 +40,22 @@ def train_motion(params: PersonParams) -> None:
             **chosen.architecture(),
         ).to(device)
     else:
-        base = load_motion_base(inherited.motion)
+        base = load_motion_base(begun)
         training = np.flatnonzero(data.valid[: session.split.training_end])
         model = adopt(base, data, training).to(device)
-        deviation = model.standardize.deviation
     adopted = copy.deepcopy(model)
-    task = MotionTask(model, data, session.split, chosen, session.seed, deviation=deviation)
+    of: Learner = "own" if begun is None else "adapted"
+    task = MotionTask(model, data, session.split, chosen, session.seed, of=of)
     state = session.train(model, task, chosen, chosen.epochs)
     trained, share = cast(MotionNet, state.ema), 1.0
-    if inherited.motion is not None:
+    if begun is not None:
         share, trained = choose_share(adopted, trained, data, task.targets)
-    calibration = calibrate(
-        trained, data, task.targets, chosen, trusted=inherited.motion is not None
-    )
+    calibration = calibrate(trained, data, task.targets, chosen, trusted=begun is not None)
     save_motion(Path("models") / params.person / "motion.safetensors", trained)
     real = task.targets.expression
     figures = held_out_figures(
         data.shape,
-        predict(trained, data, task.held_out),
+        speaker(trained, data, task.held_out)(task.held_out),
         real[task.held_out],
         closed_below=float(np.quantile(data.shape.opening(real[task.targets.frames]), CLOSED)),
     ) | {
@@ -65,7 +63,7 @@ def train_motion(params: PersonParams) -> None:
         "gain": calibration.gain,
         "ridge_share": calibration.share,
     }
-    if inherited.motion is not None:
+    if begun is not None:
         figures["adaptation"] = share
     session.write(state, figures)
     print(

@@ -25,15 +25,15 @@ def train_syncnet(params: PersonParams) -> None:
     inherited = read_inherited(models)
     session = open_session("train_syncnet", params, load_faces_and_speech(params.person))
     data = session.data
-    inherited.refuse_other_kind(Path("data") / params.person, data.kind)
-    if inherited.syncnet is None:
+    taken = inherited.syncnet(Path("data") / params.person, data.kind)
+    if taken is None:
         model = SyncNet(data.size, data.speech_dimension, **chosen.architecture())
         model.standardize.fit(session.training_rows())
     else:
-        model = load_fitting_syncnet(inherited.syncnet, data)
+        model = load_fitting_syncnet(taken, data)
     model.to(session.compute.device)
     task = SyncNetTask(model, data, session.split, chosen, session.compute, session.seed)
-    if inherited.syncnet is None:
+    if taken is None:
         state = session.train(model, task, chosen, chosen.epochs)
     else:
         print(f"takes over the SyncNet of {inherited.syncnet_of}; trains nothing", file=sys.stderr)
@@ -41,7 +41,7 @@ def train_syncnet(params: PersonParams) -> None:
     cosines = held_out_scan(state.ema, data, task.held_out)
     trust = measure_trust(cosines, task.held_out, AVERAGE, data.fps)
     save_syncnet(models / "syncnet.safetensors", state.ema, trust)
-    about = {"syncnet_of": inherited.syncnet_of} if inherited.syncnet_of else {}
+    about = {"syncnet_of": inherited.syncnet_of} if taken else {}
     session.write(state, {"top1_low": trust.low, "top1_high": trust.high}, about)
     write_offset_curve(session.metrics, summarise(cosines, task.held_out, AVERAGE), trust)
     print(f"syncnet {trust}")

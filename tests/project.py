@@ -71,7 +71,7 @@ def change_params(folder: Path, change: Callable[[dict], object]) -> None:
 
 def only_the_sample(values: dict) -> None:
     """The sample, whose phonemes are known, in place of the project's people."""
-    values["people"] = {"sample": {"video": "data/videos/sample.mp4"}}
+    values["people"] = {"sample": {"video": "data/videos/sample.mp4", "base": False}}
 
 
 def shrink(values: dict) -> None:

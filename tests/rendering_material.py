@@ -12,10 +12,16 @@ EXACT = {"preset": "ultrafast", "crf": 0}  # to the bit
 
 
 def speech(*parts: tuple[float, float]) -> np.ndarray:
-    """(seconds, loudness) of noise one after the other."""
+    """(seconds, loudness) of noise one after the other, in a room that hisses."""
     draw = np.random.default_rng(0)
     pieces = [draw.uniform(-level, level, round(t * RATE)) for t, level in parts]
-    return np.concatenate(pieces).astype(np.float32)
+    return in_a_room(np.concatenate(pieces))
+
+
+def in_a_room(sound: np.ndarray) -> np.ndarray:
+    """Sound (n,), and a hiss at -75 dB: without pauses that hold one, steady noise is no speech."""
+    hiss = np.random.default_rng(1).normal(0, 10 ** (-75 / 20), len(sound))
+    return (sound + hiss).astype(np.float32)
 
 
 def write_clip(path: Path, grey: int, seconds: float = 3, size=(WIDTH, HEIGHT)) -> None:

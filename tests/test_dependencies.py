@@ -115,7 +115,7 @@ def test_stages_that_listen_know_the_encoders_weights_by_their_hash(root):
     listening = {
         name for name in STAGES if "lipsync.speech.encoder" in reached(root, script(root, name))
     }
-    assert listening == {"extract_audio_features", "export", "render_sample"}
+    assert listening == {"evaluate", "extract_audio_features", "export", "render_sample"}
     told = {"data/${key}/speech.npz", "models/${key}/avatar"}
     assert all(told & set(entry(name)["deps"]) for name in listening - {"extract_audio_features"})
     assert "data/${key}/speech.npz" in entry("extract_audio_features")["outs"]

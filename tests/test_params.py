@@ -167,7 +167,7 @@ def test_folders_that_are_taken_are_no_names(write, name):
 
 @pytest.mark.parametrize(
     ("written", "offset"),
-    [(None, 0), (0, 0), (-120, -120), ("80", 80), ("8e1", 80), ("auto", "auto")],
+    [(None, "auto"), (0, 0), (-120, -120), ("80", 80), ("8e1", 80), ("auto", "auto")],
 )
 def test_an_audio_offset_is_milliseconds_or_auto(write, written, offset):
     entry = {"video": "a.mp4"} | ({} if written is None else {"audio_offset": written})
@@ -208,16 +208,15 @@ def test_a_syncnet_of_nobody_else_is_refused(write, named):
     assert f"people.bob.syncnet: {named}: should be another person (alice), the path" in message
 
 
-def test_a_base_is_used_by_who_says_so(write):
-    params = load_params(write(people=with_bob(base=True), base__people=["alice"]))
-    assert params.for_person("bob").base
-    assert not params.for_person("alice").base
+def test_a_base_is_used_by_all_but_who_says_no(write):
+    params = load_params(write(people=with_bob(base=False)))
+    assert params.for_person("alice").base
+    assert not params.for_person("bob").base
 
 
 @pytest.mark.parametrize(
     ("entries", "teachers", "words"),
     [
-        ({"base": True}, [], "people.bob.base: true, but there is no base; name people in base.pe"),
         ({"base": "yes"}, ["alice"], "people.bob.base: should be true or false (found 'yes')"),
         ({"base": {"epochs": 3}}, ["alice"], "people.bob.base: should be true or false"),
         ({}, ["carol"], "base.people: carol: no such person; there are: alice, bob"),

@@ -18,7 +18,8 @@ from lipsync.faces.models import FACE_MODELS
 from lipsync.geometry.model import POSE_FEATURES, ShapeModel, Track
 from lipsync.geometry.topology import triangulate, with_ring
 from lipsync.media.video import VideoWriter
-from lipsync.rendering.avatar import AvatarInfo
+from lipsync.motion.opening import QUANTILES, gap_of
+from lipsync.rendering.avatar import AvatarInfo, Opening
 from lipsync.rendering.film import Film
 from lipsync.rendering.refiner import MASKS, PICTURES
 from lipsync.retrieval.exemplars import Exemplars, write_exemplars
@@ -32,6 +33,7 @@ FACELESS = 5  # the film's frame without a face
 QUIET = 4  # frames at the start in which nobody speaks
 GREYS = (10, 90, 170, 250)  # of the exemplars, from a closed mouth to the widest
 WIDEST = len(GREYS) - 1  # expression of the loudest speech; its exemplar has the same
+LOUD = 0.5  # mean of a normalised row of the loudest speech
 OPENED = 0.1  # eye distances that the mouth is open at an expression of 1
 DRIFT = 6.0  # pixels that the face moves in the film
 LIGHT = 100.0  # of film and exemplars
@@ -77,6 +79,7 @@ def tiny_info() -> AvatarInfo:
         crop_size=SIZE,
         detail=1.0,
         n_components=2,
+        opening=tiny_opening(),
         exemplars=len(GREYS),
         speech=SpeechParams(),
         speech_dimension=DIMENSION,
@@ -85,6 +88,14 @@ def tiny_info() -> AvatarInfo:
         opset=20,
         sha256={},
     )
+
+
+@cache
+def tiny_opening() -> Opening:
+    """Of a voice whose predictions are as they should be, spread evenly over the exemplars."""
+    _, closed = gap_of(tiny_shape())
+    gaps = [closed + OPENED * WIDEST * share for share in QUANTILES]
+    return Opening(direction=(1 / OPENED, 0.0), rest=closed, predicted=gaps, filmed=gaps)
 
 
 @cache
@@ -153,7 +164,7 @@ def film_pictures() -> list[np.ndarray]:
 
 @cache
 def tiny_motion() -> bytes:
-    """expression = (WIDEST times the mean of the window's own row, at most WIDEST; 0)"""
+    """expression = (WIDEST times the mean of the window's own row over LOUD, at most WIDEST; 0)"""
     constants = {
         "first": np.array([PAST]),
         "last": np.array([PAST + 1]),
@@ -161,12 +172,14 @@ def tiny_motion() -> bytes:
         "end": np.array([2]),
         "zero": np.array(0, np.float32),
         "one": np.array(1, np.float32),
+        "loud": np.array(LOUD, np.float32),
         "opening": np.array([[WIDEST, 0]], np.float32),
     }
     nodes = [
         helper.make_node("Slice", ["speech", "first", "last", "axis"], ["row"]),
         helper.make_node("ReduceMean", ["row", "end"], ["mean"], keepdims=0),  # (B, 1)
-        helper.make_node("Clip", ["mean", "zero", "one"], ["level"]),
+        helper.make_node("Div", ["mean", "loud"], ["share"]),
+        helper.make_node("Clip", ["share", "zero", "one"], ["level"]),
         helper.make_node("MatMul", ["level", "opening"], ["expression"]),
     ]
     inputs = {"speech": (TensorProto.FLOAT, [PAST + 1 + FUTURE, DIMENSION])}

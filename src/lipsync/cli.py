@@ -170,15 +170,21 @@ def preset(
 
 
 @app.command()
-def share(name: Annotated[str, typer.Argument(help="of a person", metavar="NAME")]) -> None:
-    """Publish a person's SyncNet, for people.<other>.syncnet: NAME.
+def share(
+    name: Annotated[str, typer.Argument(help="of a person, or base", metavar="NAME")],
+) -> None:
+    """Publish a person's SyncNet, for people.<other>.syncnet: NAME, or the base.
 
-    The copy in models/shared is tracked by DVC: commit its .dvc file and `dvc push`.
+    The copy in models/shared is tracked by DVC: commit its .dvc file and `dvc push`. That of the
+    base, models/shared/base, is tracked by git, and whoever has no base of their own begins as it.
     """
     with errors_for_people("lipsync share"):
-        from lipsync.base.share import share_syncnet
+        from lipsync.base.share import BASE_NAME, share_base, share_syncnet
         from lipsync.params import load_params
 
+        if name == BASE_NAME:
+            typer.echo(f"{share_base()}: commit it with git")
+            return
         copy = share_syncnet(load_params(PARAMS_FILE).for_person(name).person)
         typer.echo(f"{copy}: commit {copy}.dvc, and `dvc push`")
 
@@ -254,3 +260,28 @@ def visemes(
         from lipsync.visemes.command import run
 
         typer.echo(run(file, model, out or [], picture, format, change), nl=False)
+
+
+@app.command()
+def sync(
+    video: Annotated[Path, typer.Argument(help="any video of one speaking face, with audio")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="the plot, a PNG; by default the video's name with -sync.png, here"),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    models: Annotated[Path, typer.Option(help="folder of the face models")] = Path("models/face"),
+    base: Annotated[
+        Path | None, typer.Option(help="of motion; by default the one that comes with lipsync")
+    ] = None,
+) -> None:
+    """Tell whether audio and lips of a video are in step; of a recording, or a render of any kind.
+
+    Prints by how much the audio is ahead, and how well the lips go with it. docs/alignment.md says
+    how it is measured.
+    """
+    with errors_for_people("lipsync sync"):
+        from lipsync.alignment.prediction import BASE
+        from lipsync.alignment.sync import sync as measure
+
+        typer.echo(measure(video, models, base or BASE, out, json), nl=False)

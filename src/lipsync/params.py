@@ -93,8 +93,8 @@ class PersonParams(Sections):
     """The sections as they hold for one person.
 
     Attributes:
-        audio_offset: milliseconds by which the sound is delayed against the picture, or "auto"
-        base: whether the person's generator is an adapter of the base
+        audio_offset: milliseconds by which the audio is delayed against the picture, or "auto"
+        base: whether the person's networks begin as those of a base, where there is one
         syncnet_of: whose SyncNet is reused: a person's name, the path of a file, or None
     """
 
@@ -179,8 +179,8 @@ class Params:
             )
         entry = dict(self._values["people"][person])
         video = Path(entry.pop("video"))
-        offset = _audio_offset(entry.pop("audio_offset", 0), person, self._source)
-        base = self._uses_base(entry.pop("base", False), person)
+        offset = _audio_offset(entry.pop("audio_offset", "auto"), person, self._source)
+        base = self._uses_base(entry.pop("base", True), person)
         reused = None
         if isinstance(entry.get("syncnet"), str):
             reused = self._syncnet_of(entry.pop("syncnet"), person)
@@ -199,8 +199,6 @@ class Params:
         where = f"{self._source}: people.{person}.base"
         if not isinstance(value, bool):
             raise LipsyncError(f"{where}: should be true or false (found {value!r})")
-        if value and not self._base_people():
-            raise LipsyncError(f"{where}: true, but there is no base; name people in base.people")
         return value
 
     def _syncnet_of(self, value: str, person: str) -> str:
@@ -283,7 +281,7 @@ def _audio_offset(value: Any, person: str, source: str) -> float | Literal["auto
     if not abs(offset) <= MAX_AUDIO_OFFSET:
         raise LipsyncError(
             f"{source}: people.{person}.audio_offset: should be auto, or milliseconds from "
-            f"-{MAX_AUDIO_OFFSET} to {MAX_AUDIO_OFFSET} by which the sound is delayed "
+            f"-{MAX_AUDIO_OFFSET} to {MAX_AUDIO_OFFSET} by which the audio is delayed "
             f"(found {value!r})"
         )
     return offset

@@ -1,137 +1,164 @@
-"""Offsets of hand-made recordings, whose lips follow the sound at a known lag."""
+"""Offsets of made-up openings, of which the filmed one follows the predicted one at a known lag."""
 
 import numpy as np
 import pytest
 
 from lipsync.alignment.correction import choose_delay, delay, describe
-from lipsync.alignment.offset import LEAD, LEAST_BLOCKS, Offset, measure_offset
-from lipsync.alignment.scan import scan_lags
-from lipsync.alignment.signals import lip_movement, sound_columns
-from lipsync.faces.landmarks import LIPS
+from lipsync.alignment.offset import LEAST_SECONDS, MAX_LAG, Offset, measure_offset, unmeasured
 
-FPS, FRAMES = 25.0, 500
+FPS, STEPS, FRAMES = 25.0, 4, 200  # 8 s
 
 
-def recording(late: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Columns and targets of a recording whose sound is ``late`` quarters of a frame too late."""
+def openings(
+    late: int, frames: int = FRAMES, noise: float = 1.0, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predicted (4 N,) and filmed (N,); the audio comes ``late`` quarters of a frame too late.
+
+    noise: deviation of what no audio tells, of that of the prediction
+    """
     draw = np.random.default_rng(seed)
-    sound = draw.normal(size=(4 * FRAMES + 8, 10))
-    smooth = np.stack([np.convolve(band, np.hanning(12), "same") for band in sound.T], 1)
-    columns = smooth[4:-4]
-    heard = (columns[1::4] + columns[2::4]) / 2  # (N, 10) at the middle of each frame
-    targets = heard @ draw.normal(size=(10, 6)) + draw.normal(size=(FRAMES, 6))
-    return np.roll(columns, late, 0), targets
+    mouth = np.convolve(draw.normal(size=STEPS * frames), np.hanning(21), "same")
+    other = np.convolve(draw.normal(size=STEPS * frames), np.hanning(21), "same")
+    filmed = 0.1 + 0.01 * (mouth + noise * other)[::STEPS]
+    return np.roll(mouth, late), filmed
 
 
-@pytest.mark.parametrize("late", [-20, -4, 0, 3, 12])
-def test_a_known_lag_is_found(late):
-    measured = measure_offset(*recording(late), FPS)
+@pytest.mark.parametrize("late", [-32, -20, -4, -1, 0, 3, 12, 32])
+def test_a_known_lag_is_found_to_a_fraction_of_a_frame(late):
+    measured = measure_offset(*openings(late), FPS, STEPS)
     assert measured.doubt == ""
-    assert measured.seconds is not None
-    assert LEAD - measured.seconds == pytest.approx(late / (4 * FPS), abs=0.005)
+    assert -measured.seconds == pytest.approx(late / (STEPS * FPS), abs=0.008)
     assert measured.low < measured.seconds < measured.high
-    assert measured.excludes(1 / FPS) == (abs(late) >= 12 + 8 * (late > 0))
+    assert measured.high - measured.low < 0.08, "8 s tell it to a frame"
+    assert measured.excludes(1 / FPS) == (abs(late) >= 12)
 
 
-def test_people_differ_so_no_interval_is_narrow():
-    measured = measure_offset(*recording(0), FPS)
-    assert 0.2 < measured.high - measured.low < 0.3
+def test_one_prediction_a_frame_is_enough():
+    predicted, filmed = openings(10)
+    measured = measure_offset(predicted[::STEPS], filmed, FPS)
+    assert measured.seconds == pytest.approx(-0.1, abs=0.01)
+    assert np.diff(measured.lags).max() == pytest.approx(0.01)
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_sound_of_something_else_moves_nothing(seed):
-    columns, _ = recording(0, seed)
-    _, targets = recording(0, seed + 100)
-    measured = measure_offset(columns, targets, FPS)
-    assert measured.doubt
+def test_lags_are_seconds_at_any_frame_rate():
+    predicted, filmed = openings(8, frames=400)
+    assert measure_offset(predicted, filmed, 50.0, STEPS).seconds == pytest.approx(-0.04, abs=0.005)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_lips_of_something_else_are_a_doubt_and_move_nothing(seed):
+    predicted, _ = openings(0, seed=seed)
+    _, filmed = openings(0, seed=seed + 100)
+    measured = measure_offset(predicted, filmed, FPS, STEPS)
+    assert "no better than with that of other instants" in measured.doubt
     assert not measured.excludes(0)
     assert choose_delay("auto", measured, 1 / FPS) == 0
 
 
-def test_too_little_of_the_lips_says_nothing():
-    columns, targets = recording(12)
-    targets[round((LEAST_BLOCKS - 1) * FPS) :] = np.nan
-    measured = measure_offset(columns, targets, FPS)
+def test_more_seconds_make_a_weaker_agreement_certain():
+    short, long = (openings(12, frames, noise=4.0) for frames in (FRAMES, 8 * FRAMES))
+    assert measure_offset(*short, FPS, STEPS).doubt
+    measured = measure_offset(*long, FPS, STEPS)
+    assert measured.doubt == ""
+    assert measured.seconds == pytest.approx(-0.12, abs=0.01)
+
+
+def test_too_few_seconds_with_a_face_say_nothing():
+    predicted, filmed = openings(12)
+    filmed[round((LEAST_SECONDS - 1) * FPS) :] = np.nan
+    measured = measure_offset(predicted, filmed, FPS, STEPS)
     assert measured.seconds is None
-    assert "only 7 s with lips in view, 8 are needed" in measured.doubt
-    short = measure_offset(columns[:160], targets[:40], FPS)
-    assert short.seconds is None
+    assert measured.doubt == "only 3.0 s with a face and audio, 4 are needed"
+    assert measure_offset(np.zeros(0), np.zeros(0), FPS, STEPS).seconds is None
 
 
-def test_silence_agrees_with_nothing():
-    _, targets = recording(0)
-    scan = scan_lags(np.zeros((4 * FRAMES, 10)), targets, FPS)
-    assert scan is not None
-    assert (scan.correlations() <= 0).all()
-    assert measure_offset(np.zeros((4 * FRAMES, 10)), targets, FPS).doubt
+def test_frames_without_a_face_are_left_out():
+    predicted, filmed = openings(12)
+    filmed[50:70] = np.nan
+    assert measure_offset(predicted, filmed, FPS, STEPS).seconds == pytest.approx(-0.12, abs=0.01)
+
+
+def test_slow_changes_and_a_single_outlier_do_not_matter():
+    predicted, filmed = openings(12)
+    slow = 0.5 * np.sin(np.arange(FRAMES) / FPS)  # 6 s long, 20 times as wide as the opening
+    filmed = filmed + slow
+    filmed[60] += 0.3
+    measured = measure_offset(predicted, filmed, FPS, STEPS)
+    assert measured.doubt == ""
+    assert measured.seconds == pytest.approx(-0.12, abs=0.01)
+
+
+def test_what_never_moves_agrees_with_nothing():
+    predicted, filmed = openings(0)
+    for pair in ((np.full_like(predicted, 0.3), filmed), (predicted, np.full_like(filmed, 0.1))):
+        measured = measure_offset(*pair, FPS, STEPS)
+        assert measured.curve.max() == 0
+        assert measured.doubt
+
+
+def test_more_than_what_is_looked_for_is_a_doubt():
+    predicted, filmed = openings(round((MAX_LAG + 0.01) * STEPS * FPS), noise=0.2)
+    assert "more than 0.6 s apart" in measure_offset(predicted, filmed, FPS, STEPS).doubt
+
+
+def test_the_score_is_that_of_the_best_lag_and_falls_with_the_noise():
+    clean, noisy = (measure_offset(*openings(12, noise=n), FPS, STEPS) for n in (0.2, 1.0))
+    assert clean.correlation > 0.9 > noisy.correlation > 0.5
+    assert clean.as_it_is < 0.7 * clean.correlation
+    for found in (clean, noisy):
+        low, high = found.correlation_interval
+        assert low < found.correlation < high
+        assert found.as_it_is_interval[0] < found.as_it_is < found.as_it_is_interval[1]
 
 
 def test_the_same_recording_gives_the_same_interval():
-    first, again = (measure_offset(*recording(3), FPS) for _ in range(2))
+    first, again = (measure_offset(*openings(3), FPS, STEPS) for _ in range(2))
     assert (first.low, first.high) == (again.low, again.high)
 
 
-def test_a_click_lies_in_the_column_of_its_time():
-    sound = np.zeros(16_000, np.float32)
-    sound[8_000] = 1  # 0.5 s
-    columns = sound_columns(sound, 25, FPS).mean(1)
-    assert columns.shape == (100,)
-    assert columns.argmax() in (49, 50)  # centred on 0.495 and 0.505 s
-    assert columns[:46].max() == columns[54:].max() == 0
-
-
-def test_movement_is_measured_between_the_right_points():
-    lips = np.zeros((4, len(LIPS), 2), np.float32)
-    for lower in (14, 87, 317):
-        lips[:, LIPS.index(lower), 1] = [0, 1, 4, 9]
-    lips[:, LIPS.index(291), 0] = 30
-    lips[:, LIPS.index(17), 1] = 12
-    found = lip_movement(lips)
-    np.testing.assert_allclose(found[:, 0], [0, 1, 4, 9])
-    np.testing.assert_allclose(found[:, 1:3], [[30, 12]] * 4)
-    np.testing.assert_allclose(found[1:3, 3:], [[2, 0, 0], [4, 0, 0]])
-    assert np.isnan(found[[0, 3], 3:]).all()
-
-
 def test_a_positive_delay_is_later_and_the_length_stays():
-    sound = np.arange(1, 6, dtype=np.float32)
-    assert delay(sound, 0.002, 1000).tolist() == [0, 0, 1, 2, 3]
-    assert delay(sound, -0.002, 1000).tolist() == [3, 4, 5, 0, 0]
-    assert delay(sound, 0, 1000).tolist() == sound.tolist()
-    assert not delay(sound, 0.009, 1000).any()
-    assert not delay(sound, -0.009, 1000).any()
+    audio = np.arange(1, 6, dtype=np.float32)
+    assert delay(audio, 0.002, 1000).tolist() == [0, 0, 1, 2, 3]
+    assert delay(audio, -0.002, 1000).tolist() == [3, 4, 5, 0, 0]
+    assert delay(audio, 0, 1000).tolist() == audio.tolist()
+    assert not delay(audio, 0.009, 1000).any()
+    assert not delay(audio, -0.009, 1000).any()
 
 
 def measured(seconds: float, spread: float, doubt: str = "") -> Offset:
-    nothing = np.zeros(0)
-    return Offset(seconds, seconds - spread, seconds + spread, 0.5, 0.1, doubt, nothing, nothing)
+    nothing, unknown = np.zeros(0), (0.0, 0.0)
+    low, high = seconds - spread, seconds + spread
+    return Offset(seconds, low, high, 0.5, unknown, 0.1, unknown, 0.3, doubt, nothing, nothing)
 
 
 @pytest.mark.parametrize(
     ("wanted", "found", "applied"),
     [
-        (0.0, measured(0.2, 0.1), 0.0),
-        (-80.0, measured(0.2, 0.1), -0.08),
-        ("auto", measured(0.2, 0.1), 0.2),
-        ("auto", measured(-0.2004, 0.1), -0.2),
-        ("auto", measured(0.1, 0.1), 0.0),  # may be less than a frame
-        ("auto", measured(0.2, 0.1, "too short"), 0.0),
+        (0.0, measured(0.2, 0.03), 0.0),
+        (-80.0, measured(0.2, 0.03), -0.08),
+        ("auto", measured(0.2, 0.03), 0.2),
+        ("auto", measured(-0.0804, 0.03), -0.08),
+        ("auto", measured(0.052, 0.03), 0.052),
+        ("auto", measured(0.045, 0.03), 0.0),  # may be less than half a frame
+        ("auto", measured(0.2, 0.03, "too short"), 0.0),
+        ("auto", unmeasured("too short"), 0.0),
     ],
 )
-def test_auto_mends_only_what_is_certain(wanted, found, applied):
+def test_auto_corrects_what_is_certain(wanted, found, applied):
     assert choose_delay(wanted, found, 0.04) == applied
 
 
 @pytest.mark.parametrize(
     ("wanted", "found", "warned", "words"),
     [
-        (0.0, measured(0.2, 0.1), True, "ahead of the picture by 200 ms"),
-        ("auto", measured(0.2, 0.1), False, "the sound is delayed by 200 ms"),
-        (200.0, measured(0.2, 0.1), False, "the sound is delayed by 200 ms"),
-        (-200.0, measured(0.2, 0.1), True, "the sound is delayed by -200 ms"),
-        ("auto", measured(0.1, 0.1), False, "auto leaves it"),
-        ("auto", measured(0.2, 0.1, "too short"), False, "cannot be told, too short"),
-        (0.0, measured(0.1, 0.1), False, "95 % interval 0 to 200"),
+        (0.0, measured(0.08, 0.03), True, "ahead of the picture by 80 ms"),
+        (0.0, measured(0.06, 0.03), False, "95 % interval 30 to 90"),
+        ("auto", measured(0.2, 0.03), False, "the audio is delayed by 200 ms"),
+        (200.0, measured(0.2, 0.03), False, "the audio is delayed by 200 ms"),
+        (-200.0, measured(0.2, 0.03), True, "the audio is delayed by -200 ms"),
+        ("auto", measured(0.03, 0.03), False, "auto leaves it"),
+        ("auto", measured(0.2, 0.03, "too short"), False, "cannot be told, too short"),
+        (80.0, unmeasured("no base"), False, "no base; the audio is delayed by 80 ms"),
     ],
 )
 def test_what_is_left_is_warned_of(wanted, found, warned, words):

@@ -9,31 +9,22 @@ import numpy as np
 import pytest
 import yaml
 
-from lipsync.alignment.offset import LEAD
-from lipsync.faces.landmarks import LIPS
+from lipsync.alignment.prediction import BASE
+from lipsync.geometry.storage import write_geometry
 from lipsync.media.audio import read_audio, write_wav
+from tests.alignment.recording import filmed, tiny_base, voice, write_base
 
-RATE, FPS, SECONDS = 16_000, 25, 16
-AHEAD = 0.24  # seconds by which the recording's sound comes too early
+RATE, SECONDS = 16_000, 12
+AHEAD = 0.24  # seconds by which the recording's audio comes too early
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Noise whose loudness the lips follow, too late by AHEAD."""
-    draw = np.random.default_rng(0)
-    level = np.convolve(draw.uniform(0, 1, SECONDS * FPS + 100), np.hanning(7) / 3, "same")
-    time = np.arange(SECONDS * RATE) / RATE
-    loud = np.interp(time + 2, (np.arange(len(level)) + 0.5) / FPS, level)
-    sound = 0.2 * loud**2 * draw.normal(size=len(time))
-    write_wav(tmp_path / "data/alice/audio.wav", sound.astype(np.float32))
-    seen = (np.arange(SECONDS * FPS) + 0.5) / FPS
-    gap = np.interp(seen + 2 - AHEAD + LEAD, (np.arange(len(level)) + 0.5) / FPS, level)
-    lips = np.zeros((len(gap), len(LIPS), 2), np.float32)
-    lips[:, [LIPS.index(point) for point in (14, 87, 317, 17)], 1] = 20 * gap[:, None]
-    lips[:, LIPS.index(291), 0] = 40 - 5 * gap
-    seen = np.ones(len(gap), bool)
-    seen[100:110], lips[100:105] = False, np.nan
-    np.savez(tmp_path / "data/alice/faces.npz", lips=lips, seen=seen)
+    """A person whose lips come too late by AHEAD."""
+    base, audio = tiny_base(), voice(SECONDS)
+    write_wav(tmp_path / "data/alice/audio.wav", audio)
+    write_geometry(tmp_path / "data/alice/geometry.npz", *filmed(base, audio, round(AHEAD * 100)))
+    write_base(tmp_path / BASE, base)
     return tmp_path
 
 
@@ -51,45 +42,63 @@ def align(root: Path, project: Path, **person) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=project, capture_output=True, text=True)
 
 
-def test_it_warns_and_leaves_the_sound_alone_unless_told(root, project):
+def test_it_corrects_by_default(root, project):
     done, offset = run(root, project)
-    assert done.stderr.startswith("warning: alice.mp4: the sound is ahead of the picture by 2")
-    assert done.stderr.count("\n") == 1
-    assert offset["trusted"] is True
-    assert offset["applied_ms"] == 0
-    assert offset["measured_ms"] == pytest.approx(AHEAD * 1e3, abs=15)
-    assert offset["low_ms"] < offset["measured_ms"] < offset["high_ms"]
-    data = project / "data/alice"
-    assert (data / "speech.wav").read_bytes() == (data / "audio.wav").read_bytes()
-    curve = np.genfromtxt(
-        project / "metrics/alice/alignment/correlation.csv", delimiter=",", names=True
-    )
-    best = curve["sound_after_lips_ms"][curve["correlation"].argmax()]
-    assert best == pytest.approx((LEAD - AHEAD) * 1e3, abs=15)
-    assert (project / "metrics/alice/alignment/correlation.png").stat().st_size > 1000
-
-
-def test_auto_mends_it(root, project):
-    done, offset = run(root, project, audio_offset="auto")
     assert done.stderr == ""
-    assert offset["applied_ms"] == offset["measured_ms"]
+    assert offset["trusted"] is True
+    assert offset["doubt"] == ""
+    assert offset["applied_ms"] == offset["measured_ms"] == pytest.approx(AHEAD * 1e3, abs=10)
+    assert offset["low_ms"] < offset["measured_ms"] < offset["high_ms"]
+    assert offset["as_it_is"] < offset["chance"] < offset["correlation"]
     data = project / "data/alice"
     before, after = read_audio(data / "audio.wav"), read_audio(data / "speech.wav")
     samples = offset["applied_ms"] * RATE // 1000
     assert len(after) == len(before)
     assert not after[:samples].any()
     np.testing.assert_array_equal(after[samples:], before[:-samples])
+    curve = np.genfromtxt(
+        project / "metrics/alice/alignment/correlation.csv", delimiter=",", names=True
+    )
+    best = curve["audio_after_lips_ms"][curve["correlation"].argmax()]
+    assert best == pytest.approx(-AHEAD * 1e3, abs=10)
+    assert (project / "metrics/alice/alignment/correlation.png").stat().st_size > 1000
 
 
-def test_faces_that_are_cut_or_gone_are_one_line(root, project):
-    faces = project / "data/alice/faces.npz"
-    whole = faces.read_bytes()
+def test_told_to_leave_it_it_warns(root, project):
+    done, offset = run(root, project, audio_offset=0)
+    assert done.stderr.startswith("warning: alice.mp4: the audio is ahead of the picture by 2")
+    assert done.stderr.count("\n") == 1
+    assert offset["applied_ms"] == 0
+    data = project / "data/alice"
+    assert (data / "speech.wav").read_bytes() == (data / "audio.wav").read_bytes()
+
+
+def test_without_a_base_only_a_number_will_do(root, project):
+    (project / BASE).unlink()
+    done = align(root, project)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert done.stderr == (
+        f"align_audio@alice: {BASE}: no such file; `git checkout models/shared/base` brings it "
+        "back\n"
+    )
+    done, offset = run(root, project, audio_offset=80)
+    assert done.stderr == ""
+    assert "is missing" in done.stdout
+    assert offset["measured_ms"] is None
+    assert offset["trusted"] is False
+    assert f"{BASE} is missing" in offset["doubt"]
+    assert offset["applied_ms"] == 80
+
+
+def test_geometry_that_is_cut_or_gone_is_one_line(root, project):
+    geometry = project / "data/alice/geometry.npz"
+    whole = geometry.read_bytes()
     for content in (whole[: len(whole) // 2], b""):
-        faces.write_bytes(content)
+        geometry.write_bytes(content)
         done = align(root, project)
         assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
-        assert done.stderr.startswith("align_audio@alice: data/alice/faces.npz: damaged: ")
+        assert done.stderr.startswith("align_audio@alice: data/alice/geometry.npz: damaged: ")
         assert done.stderr.endswith("; run `dvc repro`\n")
-    faces.unlink()
-    wanted = "align_audio@alice: data/alice/faces.npz: no such file; run `dvc repro`\n"
+    geometry.unlink()
+    wanted = "align_audio@alice: data/alice/geometry.npz: no such file; run `dvc repro`\n"
     assert align(root, project).stderr == wanted

@@ -23,7 +23,7 @@ def project(project_copy) -> Path:
     folder = project_copy()
 
     def join(values: dict) -> None:
-        values["people"]["bob"] = {"video": "data/videos/sample.mp4", "seed": 3}
+        values["people"]["bob"] = {"video": "data/videos/sample.mp4", "seed": 3, "base": False}
         values["base"].update(people=["sample", "bob"], epochs=2, frames=100)
 
     change_params(folder, join)

@@ -38,7 +38,8 @@ def test_nothing_inherited_stays_the_same_whatever_the_base_becomes(here):
     write_inherited(Inherited(models / "inherited"), None)
     assert files(models / "inherited") == before
     found = read_inherited(models)
-    assert found.generator is found.motion is found.syncnet is None
+    kind = tiny_person().kind
+    assert not any(part(models, kind) for part in (found.generator, found.motion, found.syncnet))
 
 
 def test_a_base_is_copied_and_another_one_is_seen(here):
@@ -47,9 +48,10 @@ def test_a_base_is_copied_and_another_one_is_seen(here):
     write_inherited(wanted, source)
     found = read_inherited(models)
     assert found == wanted
-    assert found.generator.read_text() == "generator"
-    assert found.motion.read_text() == "motion"
-    assert found.syncnet.read_text() == "syncnet"
+    kind = tiny_person().kind
+    assert found.generator(models, kind).read_text() == "generator"
+    assert found.motion(models, kind).read_text() == "motion"
+    assert found.syncnet(models, kind).read_text() == "syncnet"
     marks = json.loads((models / "inherited/about.json").read_text())["sha256"]
     source.write_text("another")
     write_inherited(wanted, source)
@@ -69,11 +71,28 @@ def test_what_is_not_there_is_named_with_the_remedy(here):
 
 
 def test_a_base_for_other_data_is_refused(here):
-    inherited = Inherited(here, BASE, ADAPTER, "base")
-    inherited.refuse_other_kind(here, tiny_person().kind)
+    inherited = Inherited(here, BASE, ADAPTER, "base", source="models/base/networks")
     other = tiny_person().kind | {"crop.size": 96}
-    with pytest.raises(LipsyncError, match=r"crop\.size is 96, but 64 for the base"):
-        inherited.refuse_other_kind(here, other)
+    for part in (inherited.generator, inherited.syncnet):
+        with pytest.raises(LipsyncError, match=r"crop\.size is 96, but 64 for the base; give"):
+            part(here, other)
+    assert inherited.motion(here, other) == here / "motion.safetensors"  # sees no crops
+
+
+def test_of_the_base_that_ships_a_person_takes_what_fits(here, capsys):
+    inherited = Inherited(here, BASE, ADAPTER, "base", source="models/shared/base")
+    kind = tiny_person().kind
+    assert inherited.syncnet(here, kind) == here / "syncnet.safetensors"
+    assert inherited.generator(here, kind | {"crop.size": 96}) is None
+    assert inherited.motion(here, kind | {"crop.size": 96}) == here / "motion.safetensors"
+    assert inherited.motion(here, kind | {"frames.fps": 30.0}) is None
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        f"{here}: crop.size is 96, but 64 for the base that ships: generator is trained from "
+        "nothing",
+        f"{here}: frames.fps is 30.0, but 25.0 for the base that ships: motion is trained from "
+        "nothing",
+    ]
 
 
 @pytest.mark.parametrize(

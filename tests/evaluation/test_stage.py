@@ -14,6 +14,7 @@ import pytest
 import torch
 import yaml
 
+from lipsync.base.inherited import Inherited, write_inherited
 from lipsync.errors import LipsyncError
 from lipsync.evaluation.bootstrap import INTERVAL
 from lipsync.evaluation.figures import LABEL
@@ -84,6 +85,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, root: Path, face_models: P
     architecture = MotionParams(members=4, channels=8).architecture()
     motion = MotionNet(rows.shape[1], encoder.instants, shape.n_components, **architecture)
     save_motion(models / "motion.safetensors", motion)  # which says the same whatever it hears
+    write_inherited(Inherited(models / "inherited"), None)
+    (folder / "data/voices").symlink_to(root / "data/voices")
     run(folder, root, "evaluate")
     return folder
 
@@ -116,9 +119,14 @@ def test_figures_are_finite_and_in_range(project: Path) -> None:
     assert sum(len(group) for group in few.values()) == len(HEADLINE)
     flat = {f"{group}.{key}": value for group in found for key, value in found[group].items()}
     edges = {key: flat.pop(key) for key in list(flat) if key.endswith(INTERVAL)}
+    unknown = ("voices.agreement", "sync.base_score", "sync.base_offset")  # there is no base
+    unknown += ("sync.base_real_score", "sync.base_real_offset")
+    assert all(flat.pop(key) is None for key in unknown)
     assert all(value is not None and math.isfinite(value) for value in flat.values()), flat
     # Answers of SyncNet need longer blocks than two seconds hold four of.
     assert edges.pop("sync.top1_interval") is None
+    assert edges.pop("sync.base_score_interval") is None
+    assert edges.pop("sync.base_real_score_interval") is None
     assert edges.pop("sync.real_top1_interval") is None
     assert edges.pop("mouth.silence_digital_interval") is None  # nor do so few silent frames
     assert all(edges.values()), edges

@@ -41,6 +41,7 @@ def test_table_shows_figures_and_places(tmp_path: Path) -> None:
         "alice, measured on video that no training saw:",
         "Face, with the expression as filmed",
         "Expression from speech",
+        "Other voices",
         "Both together",
     ]
     assert rows["PSNR in the face region, dB"] == ["28.0", "above", "25"]

@@ -89,11 +89,11 @@ def test_held_out_and_filled_frames_teach_nothing(project: Path, root: Path) -> 
 
 def test_too_few_frames_with_a_face(project: Path, root: Path) -> None:
     points, _ = head.recording(FRAMES, degrees=5)
-    points[59 + GAP[1] - GAP[0] : 230] = np.nan
+    points[39 + GAP[1] - GAP[0] : 230] = np.nan
     write(project, points)
     line = refusal(project, root)
-    assert "alice.mp4: a face in only 59 frames" in line
-    assert "at least 60 are needed: use a longer video" in line
+    assert "alice.mp4: a face in only 39 frames" in line
+    assert "at least 40 are needed: use a longer video" in line
 
 
 @pytest.mark.parametrize("yaw", [-60, 60])

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 
 from lipsync.geometry.model import POSE_FEATURES, ShapeModel
-from lipsync.motion.data import CORNERS, LOWER, UPPER, MotionData
+from lipsync.motion.data import CORNERS, MotionData
 from lipsync.motion.model import MotionNet
+from lipsync.motion.opening import LOWER, UPPER
 from lipsync.motion.params import MotionParams
 from lipsync.motion.task import MotionTask
 from lipsync.training.params import SplitParams

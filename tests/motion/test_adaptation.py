@@ -79,13 +79,9 @@ def trained_together(people: list[MotionPerson], components: int) -> MotionNet:
     torch.manual_seed(0)
     data = people[0].data
     model = MotionNet(data.speech_dimension, data.instants, components, **PARAMS.architecture())
-    deviation = data.rows(np.arange(300)).std(0)
-    model.standardize.take(torch.zeros_like(deviation), deviation)
+    model.standardize.fit(torch.cat([each.data.rows(np.arange(300)) for each in people]))
     tasks = {
-        each.name: MotionTask(
-            model, each.data, each.split, PARAMS, 1, standardize=each.standardize(deviation)
-        )
-        for each in people
+        each.name: MotionTask(model, each.data, each.split, PARAMS, 1, of="base") for each in people
     }
     together, state = Together(tasks, 1), TrainingState(model, PARAMS)
     for step in range(240):
@@ -133,7 +129,6 @@ def test_a_base_knows_people_whom_it_never_heard(base: MotionBase):
     data = another(9, wide=2, frames=FRAMES)
     few = np.arange(60)  # teach only the amplitude
     adopted = adopt(base, data, few)
-    adopted.standardize.mean.copy_(data.rows(few).mean(0))
     adopted.centre.copy_(data.expression[:60].mean(0))
     assert held_out_r(adopted, data) > 0.85  # 0.9 to 0.95 of a person's own network
     frames = np.arange(400, FRAMES)
@@ -146,8 +141,7 @@ def test_what_is_learned_is_kept_where_it_helps_and_left_where_it_harms(base: Mo
     data = another(5)
     training = np.arange(split_of(data).training_end)
     adopted = adopt(base, data, training)
-    deviation = adopted.standardize.deviation
-    task = MotionTask(adopted, data, split_of(data), PARAMS, 1, deviation=deviation)
+    task = MotionTask(adopted, data, split_of(data), PARAMS, 1, of="adapted")
     harmed = copy.deepcopy(adopted)
     torch.nn.init.normal_(harmed.head.weight, std=0.3)
     share, kept = choose_share(adopted, harmed, data, task.targets)
@@ -168,6 +162,8 @@ def test_the_smallest_share_that_is_as_good_is_taken():
     assert smallest_as_good({0.0: noisy, 0.5: worse, 1.0: best}) == 0
     assert smallest_as_good({0.0: worse, 0.5: noisy, 1.0: best}) == 0.5
     assert smallest_as_good({0.0: worse, 1.0: best}) == 1
+    nothing = best - 0.4  # a mean of 0.25: next to nothing is predicted
+    assert smallest_as_good({0.0: nothing - 0.1, 1.0: nothing}) == 0
 
 
 def test_the_file_holds_network_and_basis(base: MotionBase, tmp_path):

@@ -14,10 +14,11 @@ import torch
 from lipsync.errors import LipsyncError
 from lipsync.geometry.storage import write_geometry
 from lipsync.motion.calibration import Calibration, calibrate
-from lipsync.motion.data import MotionData, gap_of, load_motion_data, predict, width_of
+from lipsync.motion.data import MotionData, load_motion_data, predict, width_of
 from lipsync.motion.figures import held_out_figures
 from lipsync.motion.model import MotionNet
 from lipsync.motion.onnx import motion_parity, motion_to_onnx
+from lipsync.motion.opening import gap_of
 from lipsync.motion.targets import Targets
 from lipsync.motion.task import MotionTask
 from lipsync.motion.weights import load_motion, save_motion

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lipsync.alignment.prediction import BASE
 from lipsync.errors import LipsyncError
 from lipsync.faces.params import CropParams, LandmarksParams
 from lipsync.media.video import VideoWriter
@@ -15,7 +16,8 @@ from lipsync.profiling.identity import read_identity
 from lipsync.profiling.measure import Profile, make_profile
 from lipsync.profiling.page import write_page
 from lipsync.profiling.params import ProfileParams
-from lipsync.profiling.recording import read_video
+from lipsync.profiling.video import read_video
+from tests.alignment.recording import real_base
 from tests.profiling.test_identity import network
 from tests.project import shorten
 
@@ -33,8 +35,8 @@ def lipsync(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[st
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=cwd)
 
 
-def judged(video: Path, models: Path, **chosen) -> Profile:
-    recording = read_video(video, models, 25, LandmarksParams(), CropParams())
+def judged(video: Path, models: Path, base: Path = BASE, **chosen) -> Profile:
+    recording = read_video(video, models, 25, LandmarksParams(), CropParams(), base)
     return make_profile(recording, ProfileParams(**chosen), CropParams().size)
 
 
@@ -103,15 +105,24 @@ def test_pairs_the_wrong_way_round_are_refused():
             ProfileParams(**pair)
 
 
+def test_without_a_base_the_offset_of_the_audio_is_unknown(video, face_models, tmp_path):
+    profile = judged(video, face_models, base=tmp_path / "motion.safetensors")
+    (figure,) = (each for each in profile.figures if each.key == "audio_offset")
+    assert (figure.value, figure.verdict) == (None, "amber")
+    assert "motion.safetensors is missing" in figure.advice
+
+
 @pytest.mark.parametrize(
-    ("name", "seconds", "verdict"),
-    [("outdoor_10s", 10, "red"), ("close_up_5s", 5, "red")],
+    ("name", "seconds", "red"),
+    [("outdoor_10s", 10, ["duration"]), ("close_up_5s", 5, ["duration", "audio_offset"])],
 )
-def test_real_clips_are_judged_by_their_length_alone(clips, face_models, name, seconds, verdict):
-    profile = judged(clips / f"{name}.mp4", face_models)
+def test_real_clips_are_judged_by_their_length_and_offset(
+    clips, root, face_models, name, seconds, red
+):
+    profile = judged(clips / f"{name}.mp4", face_models, real_base(root))
     figures = {figure.key: figure for figure in profile.figures}
     assert figures["duration"].value == pytest.approx(seconds, abs=0.1)
-    assert profile.verdict == verdict
-    assert [key for key, figure in figures.items() if figure.verdict == "red"] == ["duration"]
+    assert profile.verdict == "red"
+    assert [key for key, figure in figures.items() if figure.verdict == "red"] == red
     for key in ("face_size", "coverage", "yaw", "sharpness", "brightness", "mouth_range"):
         assert figures[key].verdict == "green", key

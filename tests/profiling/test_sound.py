@@ -89,12 +89,12 @@ def test_levels_of_frames_lie_where_the_sound_is():
 @pytest.mark.parametrize(
     ("timing", "verdict", "words"),
     [
-        (Timing(10, -100, 120, True, 0), "green", "in step"),
-        (Timing(200, 90, 310, True, 0), "red", "out of step"),
-        (Timing(200, 90, 310, True, 200), "green", "delayed by 200 ms"),
-        (Timing(-10, -120, 100, True, 200), "red", "out of step"),
-        (Timing(200, 90, 310, False, 0), "amber", "p and b"),
-        (Timing(None, None, None, False, 0), "amber", "too little"),
+        (Timing(10, -30, 50, True, 0, ""), "green", "in step"),
+        (Timing(80, 50, 110, True, 0, ""), "red", "out of step"),
+        (Timing(80, 50, 110, True, 80, ""), "green", "delayed by 80 ms"),
+        (Timing(-10, -40, 20, True, 80, ""), "red", "out of step"),
+        (Timing(80, 50, 110, False, 0, "by chance"), "amber", "p and b"),
+        (Timing(None, None, None, False, 0, "only 3.0 s"), "amber", "not measured, only 3.0 s"),
     ],
 )
 def test_what_is_left_of_the_offset_is_judged(timing, verdict, words):

@@ -17,6 +17,7 @@ from tests.tiny_avatar import (
     FRAMES,
     FUTURE,
     GREYS,
+    LOUD,
     PAST,
     SIZE,
     WIDEST,
@@ -56,7 +57,7 @@ def test_what_was_written_is_loaded(avatar: Avatar):
 @pytest.mark.parametrize("batch", [1, 3, 8])
 def test_it_predicts_expressions_of_any_number_of_windows(avatar: Avatar, batch: int):
     speech = np.zeros((batch, PAST + 1 + FUTURE, DIMENSION), np.float32)
-    speech[:, PAST] = np.linspace(0, 1, batch)[:, None]
+    speech[:, PAST] = np.linspace(0, LOUD, batch)[:, None]
     found = avatar.express(speech)
     wanted = np.stack([np.linspace(0, WIDEST, batch), np.zeros(batch)], axis=1)
     np.testing.assert_allclose(found, wanted, atol=1e-5)
@@ -70,7 +71,7 @@ def test_a_folder_that_is_missing_or_no_avatar(tmp_path: Path):
 def test_info_that_is_no_json_or_of_another_version(copy: Path):
     change_info(copy, format="lipsync-avatar-9")
     assert "not an avatar of this version (format" in refusal(copy)
-    change_info(copy, format="lipsync-avatar-3", past=-1)
+    change_info(copy, format="lipsync-avatar-4", past=-1)
     assert "(past: " in refusal(copy)
     (copy / "avatar.json").write_text("{")
     assert "not an avatar of this version" in refusal(copy)

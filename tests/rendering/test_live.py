@@ -8,6 +8,7 @@ import pytest
 
 from lipsync.errors import LipsyncError
 from lipsync.media.planes import rgb_of
+from lipsync.rendering.articulation import Articulation
 from lipsync.rendering.avatar import Avatar
 from lipsync.rendering.live import LiveAvatar
 from lipsync.rendering.options import RenderOptions
@@ -29,10 +30,13 @@ def sound() -> np.ndarray:
 def offline(avatar: Avatar, sound: np.ndarray, frames: np.ndarray) -> list[np.ndarray]:
     """Pictures of the whole sound at once, as `render` makes them."""
     encoder = MelEncoder(FPS)
-    rows = encoder.stream([sound], len(frames))
-    windows = stream_windows(rows, encoder.silence, PAST, FUTURE)
+    articulation = Articulation(avatar, encoder)
+    articulation.hear(encoder.encode(sound, len(frames)))
+    rows = map(articulation.normalise, encoder.stream([sound], len(frames)))
+    windows = stream_windows(rows, articulation.silence, PAST, FUTURE)
     plan = Plan([Shot(0, frames, len(frames), spoken=True)])
-    return [rgb_of(planes) for planes in pictures(avatar, [avatar.film], plan, windows)]
+    made = pictures(avatar, [avatar.film], articulation, plan, windows)
+    return [rgb_of(planes) for planes in made]
 
 
 def mouth(avatar: Avatar, picture: np.ndarray, frame: int) -> float:
@@ -43,7 +47,7 @@ def mouth(avatar: Avatar, picture: np.ndarray, frame: int) -> float:
 def test_it_is_the_file_rendered_picture_for_picture(avatar, sound, chunk: int):
     wanted = offline(avatar, sound, ping_pong(FRAMES, 83))
     heard, given = 0, []
-    with LiveAvatar(avatar) as live:
+    with LiveAvatar(avatar, voice=sound) as live:
         for start in range(0, len(sound), chunk):
             piece = sound[start : start + chunk]
             heard += len(piece)
@@ -86,7 +90,7 @@ def test_start_and_no_way_back_are_kept_up_for_ever(avatar, sound):
         frames = order(FRAMES, 166, 7)
         wanted = offline(avatar, long, frames)
         options = RenderOptions(start_frame=7, loop_back=loop_back)
-        with LiveAvatar(avatar, options) as live:
+        with LiveAvatar(avatar, options, voice=long) as live:
             given = [*live.feed(long), *live.finish()]
         assert len(given) == 166
         assert all(np.array_equal(*pair) for pair in zip(given, wanted, strict=True))

@@ -8,19 +8,23 @@ import pytest
 from lipsync.faces.crop import extract
 from lipsync.media.planes import rgb_of, to_planes, views
 from lipsync.media.video import FrameReader
+from lipsync.rendering.articulation import Articulation
 from lipsync.rendering.avatar import Avatar
 from lipsync.rendering.pictures import pictures
 from lipsync.rendering.plan import Layer, Plan, Shot, Shown, ping_pong
 from lipsync.retrieval.pasting import Window
 from lipsync.retrieval.target import make_target
+from lipsync.speech.mel import MelEncoder
 from lipsync.speech.windows import stream_windows
 from tests.tiny_avatar import (
     DIMENSION,
     FACELESS,
+    FPS,
     FRAMES,
     FUTURE,
     GREYS,
     HEIGHT,
+    LOUD,
     PAST,
     SIZE,
     WIDEST,
@@ -33,8 +37,18 @@ SILENCE = np.zeros(DIMENSION, np.float32)
 
 def said(levels: np.ndarray) -> list[np.ndarray]:
     """Windows of rows that open the tiny avatar's mouth by ``levels`` (n,) 0..1."""
-    rows = np.repeat(levels[:, None], DIMENSION, axis=1).astype(np.float32)
+    rows = np.repeat(LOUD * levels[:, None], DIMENSION, axis=1).astype(np.float32)
     return list(stream_windows([rows], SILENCE, PAST, FUTURE))
+
+
+class Unmatched(Articulation):
+    """Expressions as they are predicted."""
+
+    def __init__(self, avatar: Avatar) -> None:
+        super().__init__(avatar, MelEncoder(FPS))
+
+    def express(self, window: np.ndarray) -> np.ndarray:
+        return self._avatar.express(window[None])[0]
 
 
 def spoken(frames: np.ndarray) -> Plan:
@@ -43,7 +57,7 @@ def spoken(frames: np.ndarray) -> Plan:
 
 def show(avatar: Avatar, plan, levels: np.ndarray, films=None) -> list[np.ndarray]:
     """Pictures (H, W, 3) of a plan."""
-    made = pictures(avatar, films or [avatar.film], plan, said(levels))
+    made = pictures(avatar, films or [avatar.film], Unmatched(avatar), plan, said(levels))
     return [rgb_of(planes) for planes in made]
 
 
@@ -81,7 +95,7 @@ def by_hand(avatar: Avatar, plan: np.ndarray, levels: np.ndarray) -> list[tuple]
 def test_each_picture_is_its_film_frame_with_the_face_of_its_own_speech(avatar: Avatar, count):
     levels = np.linspace(0.1, 0.9, count).astype(np.float32)
     plan = ping_pong(FRAMES, count, start=3)
-    made = list(pictures(avatar, [avatar.film], spoken(plan), said(levels)))
+    made = list(pictures(avatar, [avatar.film], Unmatched(avatar), spoken(plan), said(levels)))
     assert len(made) == count
     for planes, (_, wanted, _) in zip(made, by_hand(avatar, plan, levels), strict=True):
         np.testing.assert_array_equal(planes, wanted)
@@ -98,7 +112,8 @@ def test_the_face_is_made_of_the_exemplar_that_fits_the_speech(avatar: Avatar):
 
 def test_outside_the_mask_and_without_a_face_the_film_stays_to_the_bit(avatar: Avatar):
     levels = np.linspace(0, 1, FRAMES).astype(np.float32)
-    made = list(pictures(avatar, [avatar.film], spoken(np.arange(FRAMES)), said(levels)))
+    plan = spoken(np.arange(FRAMES))
+    made = list(pictures(avatar, [avatar.film], Unmatched(avatar), plan, said(levels)))
     known = by_hand(avatar, np.arange(FRAMES), levels)
     for index, (planes, (filmed, _, mask)) in enumerate(zip(made, known, strict=True)):
         if index == FACELESS:
@@ -135,7 +150,7 @@ def test_what_is_not_spoken_is_passed_through_to_the_bit(avatar: Avatar):
     faceless = replace(avatar.film, valid=np.zeros(FRAMES, bool))
     silent = Plan([Shot(0, np.arange(5), 5, spoken=False)])
     for films, plan in (([faceless], spoken(np.arange(5))), (None, silent)):
-        made = pictures(avatar, films or [avatar.film], plan, said(np.ones(5)))
+        made = pictures(avatar, films or [avatar.film], Unmatched(avatar), plan, said(np.ones(5)))
         with FrameReader(avatar.film.path) as film:
             for index, planes in enumerate(made):
                 np.testing.assert_array_equal(planes, to_planes(film.frame(index)))

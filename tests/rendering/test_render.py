@@ -19,6 +19,7 @@ from lipsync.rendering.options import RenderOptions
 from lipsync.rendering.plan import ping_pong
 from lipsync.rendering.render import render
 from lipsync.speech.params import SpeechParams
+from tests.rendering_material import in_a_room
 from tests.speech.checkpoints import write_wenet
 from tests.tiny_avatar import FPS, FRAMES, HEIGHT, WIDTH, mouth_grey
 
@@ -100,7 +101,7 @@ def test_face_and_sound_are_in_step(avatar: Avatar, tmp_path: Path):
     noise = np.random.default_rng(0).uniform(-1, 1, len(sound))
     inside = slice(loud[0] * rate // FPS, loud[1] * rate // FPS)
     sound[inside] = noise[inside]
-    write_wav(tmp_path / "speech.wav", sound, rate)
+    write_wav(tmp_path / "speech.wav", in_a_room(sound), rate)
     count = render(avatar, tmp_path / "speech.wav", tmp_path / "out.mp4", QUICK).pictures
     assert count == 40
     shown = ping_pong(FRAMES, 40)

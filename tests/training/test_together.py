@@ -64,3 +64,15 @@ def test_figures_are_means_over_people_and_everybodys_own():
     assert found["loss"] == pytest.approx(0.4)
     assert found["top1"] == pytest.approx(0.8)
     assert found["carol/loss"] == 0.8
+
+
+def test_not_evenly_everybody_has_the_steps_of_their_own_epoch():
+    task = Together({"alice": Counted(2, 0.1), "bob": Counted(7, 0.3)}, 1, evenly=False)
+    assert task.steps() == 9
+    for epoch in range(2):
+        for step in range(task.steps()):
+            task.losses(epoch, step)
+    assert sorted(task.tasks["alice"].taken) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert sorted(task.tasks["bob"].taken) == [(e, s) for e in range(2) for s in range(7)]
+    names = [task.turn(0, step)[0] for step in range(9)]
+    assert names != sorted(names)

@@ -1,1 +1,1 @@
-"""Do sound and picture of the recording itself agree in time?"""
+"""Are audio and picture of a recording in step?"""

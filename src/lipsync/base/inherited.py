@@ -1,11 +1,16 @@
 """What a person takes over from others: a file that says it, and copies of the networks.
 
+There are two bases: the one of this project, over ``base.people``, and the one that ships with it.
+The own one is for people of its kind and refuses others. Of the shipped one a person takes what
+fits; what was made for other crops or audio features is trained from nothing.
+
 ``models/<person>/inherited/`` changes only where the person really inherits something else. So a
 base that is trained again makes nobody's trainings stale but those of the people who use it.
 """
 
 import json
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,11 +19,16 @@ from typing import Any
 from lipsync.errors import LipsyncError
 from lipsync.files import atomic_path, sha256
 
+Kind = Mapping[str, str | int | float]
+OF_BASE = "base"  # whose SyncNet is taken over
+
 ABOUT, BASE_INFO = "about.json", "base.json"
 GENERATOR, SYNCNET = "generator.safetensors", "syncnet.safetensors"
 MOTION = "motion.safetensors"
 BASE = Path("models/base/networks")  # what stage train_base leaves
 SHARED = Path("models/shared")  # published SyncNets, NAME.safetensors
+SHIPPED = SHARED / "base"  # the base that comes with the project
+CROPS = "crop.size"  # key of a base's kind that the motion network does not care about
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,7 @@ class Inherited:
 
     Attributes:
         base: what base.json says of the base whose networks are adapted, or None
+        source: the folder of that base; None without one
         adapter: section ``adapter`` of params.yaml; None without a base
         syncnet_of: "base", a person's name, or a path; None for an own SyncNet
     """
@@ -35,43 +46,49 @@ class Inherited:
     base: dict[str, Any] | None = None
     adapter: dict[str, Any] | None = None
     syncnet_of: str | None = None
+    source: str | None = None
 
-    @property
-    def generator(self) -> Path | None:
-        """The base's generator, if the person's is an adapter of it."""
-        return self.folder / GENERATOR if self.base else None
-
-    @property
-    def motion(self) -> Path | None:
-        """The base's motion network, if the person's begins as that."""
-        return self.folder / MOTION if self.base else None
-
-    @property
-    def syncnet(self) -> Path | None:
-        """The SyncNet that is taken over, if any."""
-        return self.folder / SYNCNET if self.syncnet_of else None
-
-    def refuse_other_kind(self, path: Path, found: Mapping[str, str | int | float]) -> None:
-        """LipsyncError if the base, where there is one, was made for other crops or speech.
+    def generator(self, path: Path, kind: Kind) -> Path | None:
+        """The base's generator, if the person's is an adapter of it.
 
         Args:
             path: of the person's data, for the message
-            found: as ``PersonData.kind`` says
+            kind: of it, as ``PersonData.kind`` says
+        Raises:
+            LipsyncError: the project's own base was made for other crops or speech.
         """
+        return self._fitting(GENERATOR, path, {CROPS: kind[CROPS]})
+
+    def motion(self, path: Path, kind: Kind) -> Path | None:
+        """The base's motion network, if the person's begins as that; as ``generator``."""
+        return self._fitting(MOTION, path, {what: kind[what] for what in kind if what != CROPS})
+
+    def syncnet(self, path: Path, kind: Kind) -> Path | None:
+        """The SyncNet that is taken over, if any; as ``generator``."""
+        if self.syncnet_of is None:
+            return None
+        if self.syncnet_of != OF_BASE:
+            return self.folder / SYNCNET
+        return self._fitting(SYNCNET, path, kind)
+
+    def _fitting(self, name: str, path: Path, kind: Kind) -> Path | None:
         if self.base is None:
-            return
+            return None
         wanted = self.base["kind"]
-        for what, value in found.items():
-            if wanted.get(what) != value:
-                raise LipsyncError(
-                    f"{path}: {what} is {value}, but {wanted.get(what)} for the base; give both "
-                    "the same params, or set base: false"
-                )
+        for what, value in kind.items():
+            if wanted.get(what) == value:
+                continue
+            found = f"{path}: {what} is {value}, but {wanted.get(what)} for the base"
+            if self.source == BASE.as_posix():
+                raise LipsyncError(f"{found}; give both the same params, or set base: false")
+            print(f"{found} that ships: {Path(name).stem} is trained from nothing", file=sys.stderr)
+            return None
+        return self.folder / name
 
 
-def read_base() -> dict[str, Any]:
-    """What stage train_base says of the base; LipsyncError if there is none."""
-    path = BASE / BASE_INFO
+def read_base(folder: Path = BASE) -> dict[str, Any]:
+    """What stage train_base said of a base; LipsyncError if there is none."""
+    path = folder / BASE_INFO
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -92,7 +109,7 @@ def write_inherited(inherited: Inherited, syncnet: Path | None) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     copies: dict[str, Path] = {}
     if inherited.base:
-        copies |= {name: BASE / name for name in (GENERATOR, MOTION)}
+        copies |= {name: Path(inherited.source or BASE) / name for name in (GENERATOR, MOTION)}
     if syncnet is not None:
         copies[SYNCNET] = syncnet
     for source in copies.values():
@@ -108,6 +125,8 @@ def write_inherited(inherited: Inherited, syncnet: Path | None) -> None:
 
 
 def _remedy(source: Path) -> str:
+    if source.parent == SHIPPED:
+        return f"`git checkout {SHIPPED}` brings it back, and base: false does without it"
     if source.parent == SHARED:
         return (
             f"`lipsync share {source.stem}` publishes that person's SyncNet, and `dvc pull` "

@@ -9,7 +9,6 @@ from lipsync.geometry.model import ShapeModel, Track
 from lipsync.motion.basis import Basis, amplitude, fit_basis
 from lipsync.motion.data import MotionData
 from lipsync.training.data import AudioData
-from lipsync.training.layers import Standardize
 from lipsync.training.split import Split
 
 
@@ -18,6 +17,7 @@ class Speaker:
     """A person's audio features, and what the face does.
 
     Attributes:
+        data: with normalised features
         model, track: of all frames of ``data``
     """
 
@@ -46,16 +46,6 @@ class MotionPerson:
     name: str
     data: MotionData
     split: Split
-
-    def standardize(self, deviation: torch.Tensor) -> Standardize:
-        """The person's features around their own mean: voice, microphone and room are out of it.
-
-        deviation: (D,) the same for all people
-        """
-        found = Standardize(self.data.speech_dimension).to(self.data.speech.device)
-        training = np.flatnonzero(self.data.valid[: self.split.training_end])
-        found.take(self.data.rows(training).mean(0), deviation.to(self.data.speech.device))
-        return found
 
 
 def motion_people(speakers: list[Speaker]) -> tuple[Basis, list[MotionPerson]]:

@@ -12,6 +12,7 @@ from lipsync.base.motion import Speaker
 from lipsync.errors import LipsyncError
 from lipsync.geometry.model import ShapeModel, Track
 from lipsync.geometry.storage import OF_MODEL, OF_TRACK
+from lipsync.motion.data import normalise_speech
 from lipsync.retrieval.material import Material
 from lipsync.training.data import PersonData, make_person_data
 from lipsync.training.split import Split
@@ -35,7 +36,7 @@ class Gathered:
     def speaker(self) -> Speaker:
         """For the motion network."""
         model, track = self.material.model, self.material.track
-        return Speaker(self.name, self.data, model, track, self.split)
+        return Speaker(self.name, normalise_speech(self.data), model, track, self.split)
 
     @property
     def used_frames(self) -> int:

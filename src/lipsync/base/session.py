@@ -1,7 +1,7 @@
 """What both trainings of the base share: people in, full states and histories out."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,10 +43,9 @@ class BaseSession:
         epochs: int,
         also_read: Mapping[str, Path] | None = None,
     ) -> TrainingState:
-        """Train "syncnet" or "generator" and write its full state.
+        """Train "syncnet", "motion" or "generator" and write its full state.
 
-        also_read: files whose content the training is a function of; the generator's must have
-            the SyncNet among them, which tells its checkpoints from those of the SyncNet
+        also_read: files whose content the training is a function of
         """
         identity = fingerprint(STAGE, self.params, also_read)
         frames = sum(person.used_frames for person in self.people)
@@ -56,7 +55,7 @@ class BaseSession:
             task,
             optimizer,
             epochs,
-            folder=scratch_folder(STAGE, "base", identity),
+            folder=scratch_folder(STAGE, f"base-{network}", identity),
             fingerprint=identity,
             full_state=full_state,
             about=f"{network} of {len(self.people)} people: {frames} frames, on {self.compute}",
@@ -82,9 +81,13 @@ class BaseSession:
         return self.compute.device
 
     def speech_statistics(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and deviation (D,) of the training parts' speech rows; all people count alike."""
-        parts = [person.data.rows(person.split.training) for person in self.people]
-        rows = [part.cpu().double() for part in parts]
-        mean = torch.stack([part.mean(0) for part in rows]).mean(0)
-        variance = torch.stack([(part - mean).square().mean(0) for part in rows]).mean(0)
-        return mean.float(), variance.sqrt().float()
+        """Of the training parts' audio features."""
+        return statistics([each.data.rows(each.split.training) for each in self.people])
+
+
+def statistics(parts: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and deviation (D,) float32 of parts (T, D), which count alike."""
+    rows = [part.cpu().double() for part in parts]
+    mean = torch.stack([part.mean(0) for part in rows]).mean(0)
+    variance = torch.stack([(part - mean).square().mean(0) for part in rows]).mean(0)
+    return mean.float(), variance.sqrt().float()

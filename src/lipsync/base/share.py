@@ -1,12 +1,26 @@
-"""Publishing a person's SyncNet for others to take over."""
+"""Publishing a person's SyncNet, or the whole base, for others to take over."""
 
 import shutil
 from pathlib import Path
 
-from lipsync.base.inherited import SHARED, SYNCNET
+import torch
+
+from lipsync.base.inherited import (
+    BASE,
+    BASE_INFO,
+    GENERATOR,
+    MOTION,
+    SHARED,
+    SHIPPED,
+    SYNCNET,
+    read_base,
+)
 from lipsync.errors import LipsyncError, first_line
 from lipsync.files import atomic_path
 from lipsync.params import SYNCNET_SUFFIX
+from lipsync.training.tensors import read_tensors, write_tensors
+
+BASE_NAME = "base"  # which no person may have
 
 
 def share_syncnet(person: str) -> Path:
@@ -32,3 +46,32 @@ def share_syncnet(person: str) -> Path:
     except DvcException as error:
         raise LipsyncError(f"{target}: DVC cannot track it: {first_line(error)}") from error
     return target
+
+
+def share_base() -> Path:
+    """Copy the base's networks to ``models/shared/base``, weights in half precision; that folder.
+
+    It is part of the project, so git tracks it.
+
+    Raises:
+        LipsyncError: there is no base, or one of its files is damaged.
+    """
+    info = read_base()
+    if not info["people"]:
+        raise LipsyncError(
+            f"{BASE}: a base of nobody; name people in base.people and run `dvc repro train_base`"
+        )
+    networks = {name: read_tensors(BASE / name) for name in (SYNCNET, MOTION, GENERATOR)}
+    for name, (header, tensors) in networks.items():
+        header.pop("sha256")
+        write_tensors(
+            SHIPPED / name, {key: _halved(value) for key, value in tensors.items()}, header
+        )
+    with atomic_path(SHIPPED / BASE_INFO) as temporary:
+        shutil.copyfile(BASE / BASE_INFO, temporary)
+    return SHIPPED
+
+
+def _halved(tensor: torch.Tensor) -> torch.Tensor:
+    """Matrices in half precision; what there is little of stays exact."""
+    return tensor.half() if tensor.dtype == torch.float32 and tensor.dim() > 1 else tensor

@@ -19,7 +19,7 @@ import numpy as np
 from lipsync.base.inherited import BASE, BASE_INFO, GENERATOR, MOTION, SYNCNET
 from lipsync.base.motion import motion_people
 from lipsync.base.params import BaseParams
-from lipsync.base.session import HISTORY, BaseSession
+from lipsync.base.session import HISTORY, BaseSession, statistics
 from lipsync.base.task import GeneratorsTogether
 from lipsync.files import atomic_path
 from lipsync.generator.experts import heed_trust
@@ -56,7 +56,8 @@ def train_base_syncnet(session: BaseSession) -> dict[str, Any]:
         )
         for person in people
     }
-    task = Together(tasks, session.seed)
+    # Lips and voices of one person are told apart by much video of that person, not by many people.
+    task = Together(tasks, session.seed, evenly=False)
     state = session.train("syncnet", model, task, chosen, chosen.epochs)
     averaged = state.ema
     assert isinstance(averaged, SyncNet)
@@ -75,18 +76,11 @@ def train_base_motion(session: BaseSession) -> dict[str, Any]:
     model = MotionNet(
         first.speech_dimension, first.instants, len(basis.components), **chosen.architecture()
     )
-    mean, deviation = session.speech_statistics()
-    model.standardize.take(mean, deviation)
+    parts = [person.data.rows(person.split.training) for person in people]
+    model.standardize.take(*statistics(parts))
     model.to(session.device)
     tasks = {
-        person.name: MotionTask(
-            model,
-            person.data,
-            person.split,
-            chosen,
-            session.seed,
-            standardize=person.standardize(deviation),
-        )
+        person.name: MotionTask(model, person.data, person.split, chosen, session.seed, of="base")
         for person in people
     }
     state = session.train("motion", model, Together(tasks, session.seed), chosen, chosen.epochs)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lipsync.alignment.offset import Offset
 from lipsync.evaluation.expressions import Expressions
 from lipsync.evaluation.heldout import Tables
 from lipsync.evaluation.official import OfficialScore
@@ -21,6 +22,9 @@ class Evidence:
         expressions: predicted and filmed
         ridge: (J,) mouth opening that ridge regression predicts
         official: distances that the published SyncNet sees
+        base_rendered, base_real: how the lips that were read go with those that the shipped base
+            predicts
+        voices: figures of other voices (``evaluation.voices``)
     """
 
     rendered: Judged | None = None
@@ -30,6 +34,9 @@ class Evidence:
     ridge: np.ndarray | None = None
     silence: Silence | None = None
     official: OfficialScore | None = None
+    base_rendered: Offset | None = None
+    base_real: Offset | None = None
+    voices: dict[str, float | None] | None = None
 
     def counted_ridge(self, tables: Tables) -> np.ndarray:
         """(J,) what ridge predicts in the frames in which the rendered mouth was read, else NaN."""

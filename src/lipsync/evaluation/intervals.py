@@ -77,10 +77,16 @@ def intervals(tables: Tables, evidence: Evidence, fps: float) -> Intervals:
     }
     if evidence.official:
         samples["official"] = _official(evidence.official)
-    return {
+    found = {
         group: {name: B.interval(values) for name, values in figures.items()}
         for group, figures in samples.items()
     }
+    for name, measured in (
+        ("base_score", evidence.base_rendered),
+        ("base_real_score", evidence.base_real),
+    ):
+        found["sync"][name] = list(measured.as_it_is_interval) if measured else None
+    return found
 
 
 def _mouth(blocks: B.Blocks, mouth: FrameMetrics, tables: Tables) -> dict[str, np.ndarray]:

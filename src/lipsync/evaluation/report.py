@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from lipsync.alignment.offset import Offset
 from lipsync.evaluation.bootstrap import INTERVAL
 from lipsync.evaluation.evidence import Evidence
 from lipsync.evaluation.heldout import Tables
@@ -57,13 +58,22 @@ HEADLINE = (
     "picture.sharpness",
     "picture.flicker",
     "picture.seam",
+    "voices.least_spread",
+    "voices.most_spread",
+    "voices.least_mean",
+    "voices.most_mean",
+    "voices.closure",
+    "voices.agreement",
     "sync.top1",
     "sync.offset",
     "sync.real_top1",
     "sync.real_offset",
+    "sync.base_score",
+    "sync.base_real_score",
     "ridge.correlation",
     "copy.psnr_region",
 )
+VOICES = ("least_spread", "most_spread", "least_mean", "most_mean", "closure", "agreement")
 EXPRESSION = ("opening_r", "width_r", "spread", "mean_ratio", "closure", "wrong_closure")
 CLOSED = 10.0  # percentile of the real opening that stands for a closed mouth
 DIGITS = {
@@ -100,12 +110,15 @@ def figures(tables: Tables, evidence: Evidence) -> Figures:
         "expression": expressions.figures() if expressions else dict.fromkeys(EXPRESSION),
         "mouth": _mouth(tables.spoken, tables) | _leak(tables) | _silence(tables, evidence),
         "picture": _picture(tables.spoken),
+        "voices": evidence.voices or dict.fromkeys(VOICES),
         "sync": {
             "top1": evidence.rendered.top1 if evidence.rendered else None,
             "offset": evidence.rendered.offset if evidence.rendered else None,
             "real_top1": evidence.real.top1 if evidence.real else None,
             "real_offset": evidence.real.offset if evidence.real else None,
-        },
+        }
+        | _score("base", evidence.base_rendered)
+        | _score("base_real", evidence.base_real),
         "ridge": {
             "correlation": correlation(evidence.counted_ridge(tables), real),
             "partial": partial_correlation(evidence.counted_ridge(tables), real, still.opening),
@@ -128,6 +141,17 @@ def figures(tables: Tables, evidence: Evidence) -> Figures:
     if evidence.official:
         found["official"] = evidence.official.figures()
     return found
+
+
+def _score(name: str, measured: Offset | None) -> Figures:
+    """Correlation with the base's prediction as it is, and the offset in seconds where certain."""
+    if measured is None or measured.seconds is None:
+        return {f"{name}_score": None, f"{name}_offset": None}
+    certain = not measured.doubt
+    return {
+        f"{name}_score": measured.as_it_is,
+        f"{name}_offset": measured.seconds if certain else None,
+    }
 
 
 def _mouth(mouth: FrameMetrics, tables: Tables) -> Figures:

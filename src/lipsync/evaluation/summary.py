@@ -61,6 +61,17 @@ BLOCKS = (
         ),
     ),
     (
+        "Other voices",
+        (
+            Line("spread of the opening, least", "voices.least_spread", "{:.2f}", "above 0.85"),
+            Line("    most", "voices.most_spread", "{:.2f}", "below 1.15"),
+            Line("mean opening, least", "voices.least_mean", "{:.2f}", "above 0.85"),
+            Line("    most", "voices.most_mean", "{:.2f}", "below 1.15"),
+            Line("closed at p, b and m", "voices.closure", "{:.0%}", "above 80 %"),
+            Line("agrees with the base, r", "voices.agreement", "{:.2f}", "above 0.8"),
+        ),
+    ),
+    (
         "Both together",
         (
             Line("mouth follows the voice, r", "mouth.correlation", "{:.2f}", "above 0.8"),
@@ -71,6 +82,8 @@ BLOCKS = (
             SILENCE,
             Line("in sync by SyncNet, top-1", "sync.top1", "{:.0%}", "above 80 %"),
             Line("    the real video", "sync.real_top1", "{:.0%}", "above 80 %"),
+            Line("in sync by the base, r", "sync.base_score", "{:.2f}", "as the real video"),
+            Line("    the real video", "sync.base_real_score", "{:.2f}", "above 0.3"),
             Line("lips after sound, frames", "sync.offset", "{:+d}", "-1 ... 1"),
             Line("PSNR from speech, dB", "picture.psnr_region", "{:.1f}", "above 24"),
             Line("    of a still mouth", "copy.psnr_region", "{:.1f}", "below that"),

@@ -16,6 +16,7 @@ from lipsync.media.clock import sample_count
 from lipsync.media.planes import to_planes
 from lipsync.media.video import FrameReader
 from lipsync.motion.model import MotionNet
+from lipsync.rendering.articulation import Articulation
 from lipsync.rendering.avatar import Avatar, open_session
 from lipsync.rendering.film import Film
 from lipsync.rendering.pictures import Speaker, piece_of
@@ -102,7 +103,7 @@ def check_parity(difference: float, tolerance: float, source: Path) -> None:
         )
 
 
-def frames_per_second(avatar: Avatar, speech: np.ndarray) -> float:
+def frames_per_second(avatar: Avatar, encoder: SpeechEncoder, speech: np.ndarray) -> float:
     """Whole faces that this CPU makes in a second, one thread of ours after the other: the median.
 
     From the film's frame at its own size to the frame that speaks; decoding and encoding excluded.
@@ -110,7 +111,7 @@ def frames_per_second(avatar: Avatar, speech: np.ndarray) -> float:
     """
     cv2.setNumThreads(1)
     film, seconds = avatar.film, []
-    speaker = Speaker(avatar, [film])
+    speaker, articulation = Speaker(avatar, [film]), Articulation(avatar, encoder)
     frames = np.flatnonzero(film.valid)
     with FrameReader(film.path) as reader:
         for run in range(2 + RUNS):
@@ -118,7 +119,7 @@ def frames_per_second(avatar: Avatar, speech: np.ndarray) -> float:
             planes = to_planes(reader.frame(layer.frame))
             start = time.perf_counter()
             piece = piece_of(avatar, film, planes, layer)
-            speaker.decide(piece, speaker.express(speech[run % len(speech)]))
+            speaker.decide(piece, articulation.express(speech[run % len(speech)]))
             speaker.put(piece)
             seconds.append(time.perf_counter() - start)
     return 1 / float(np.median(seconds[2:]))

@@ -59,7 +59,10 @@ class VideoWriter:
         self._size = (height, width)
         self._fps = exact_fps(fps)
         self._colours = colours
-        self._options = {"preset": preset, "crf": str(crf), "x264-params": x264_params}
+        # Looking ahead in a thread of its own, x264 decides by how far that has come: the bytes
+        # would vary under load.
+        params = ":".join(part for part in (x264_params, "sync-lookahead=0") if part)
+        self._options = {"preset": preset, "crf": str(crf), "x264-params": params}
         self._keyint = max(1, round(keyframe_seconds * self._fps))
         samples, self._rate = sound if sound is not None else ([], 0)
         self._blocks = iter([samples] if isinstance(samples, np.ndarray) else samples)

@@ -1,7 +1,7 @@
 """A base of motion, adapted to one person.
 
 The base's networks become the person's: their heads are translated from the common basis of
-expressions to the person's components, their input is standardised by the person's own mean. They
+expressions to the person's components. They
 are trained on as any network is, and then the weights are moved back towards the base's, by a share
 that cross-validation chooses: 0 is the base as it is, 1 is all that was learned (Wortsman et al.,
 "Robust fine-tuning of zero-shot models", 2022). So a person's own seconds improve on the base, or
@@ -52,7 +52,7 @@ def load_motion_base(path: Path) -> MotionBase:
         raise LipsyncError(
             f"{path}: one person's network, with no basis; run `dvc repro train_base`"
         )
-    return MotionBase(model, Basis(others[COMPONENTS].numpy()))
+    return MotionBase(model, Basis(others[COMPONENTS].float().numpy()))
 
 
 @torch.no_grad()
@@ -76,7 +76,7 @@ def adopt(base: MotionBase, data: MotionData, training: np.ndarray) -> MotionNet
     assert model.head.bias is not None
     model.head.weight.copy_((back.T @ weight).flatten(0, 1).unsqueeze(-1))
     model.head.bias.copy_((old.bias.unflatten(0, (members, -1)) @ back).flatten())
-    model.standardize.deviation.copy_(base.model.standardize.deviation)
+    model.standardize.load_state_dict(base.model.standardize.state_dict())
     return model
 
 

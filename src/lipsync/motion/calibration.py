@@ -10,13 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from lipsync.motion.data import MotionData, network_predictions
+from lipsync.motion.data import MotionData, network_predictions, voiced
 from lipsync.motion.model import MotionNet
+from lipsync.motion.opening import QUANTILES
 from lipsync.motion.params import MotionParams
 from lipsync.motion.ridge import fit_ridge
-from lipsync.motion.targets import Targets
+from lipsync.motion.targets import MIN_FRAMES, Targets
 
 SHARES = np.linspace(0, 1, 11)
+LEAST_R = 0.3  # in the folds, below which one share proves nothing over another
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,14 @@ def smallest_as_good(found: dict[float, np.ndarray]) -> float:
     """The first share that is no worse than the best one by more than a standard error.
 
     Breiman et al., "Classification and regression trees", 1984: seconds of speech are easily
-    learned by heart.
+    learned by heart. Where even the best one predicts next to nothing, it proves nothing: a head
+    that is turned away for 15 s teaches ridge regression its angle. Then it is the first share.
 
-    found: shares, ascending, and the figures (F,) of the folds with each
+    found: shares, ascending, and r (F,) in the folds with each
     """
     best = max(found.values(), key=lambda each: float(each.mean()))
+    if best.mean() < LEAST_R:
+        return next(iter(found))
     for share, each in found.items():
         worse = best - each
         if worse.mean() <= worse.std(ddof=1) / np.sqrt(len(worse)):
@@ -66,7 +71,7 @@ def calibrate(
     *,
     trusted: bool = False,
 ) -> Calibration:
-    """Set share and gain of a trained ``model``, on the device of ``data``.
+    """Set share, gain and range of a trained ``model``, on the device of ``data``.
 
     trusted: whether the networks come from a base; then ridge regression has to be certainly better
     """
@@ -83,7 +88,22 @@ def calibrate(
     model.share.fill_(share)
     gain = find_gain(model, data, targets, blends[share], params.largest_gain)
     model.gain.fill_(gain)
+    _set_range(model, data, targets, blends[share])
     return Calibration(float(share), gain, scores[share])
+
+
+@torch.no_grad()
+def _set_range(model: MotionNet, data: MotionData, targets: Targets, predicted: np.ndarray) -> None:
+    """Quantiles of predicted (T, E) and filmed openings, where somebody speaks if ever."""
+    frames = targets.frames
+    spoken = voiced(data, frames)
+    if spoken.sum() < MIN_FRAMES:
+        spoken[:] = True
+    blend = torch.from_numpy(predicted).float().to(model.centre.device)
+    gaps = targets.gaps(model.calibrate(blend).cpu().double().numpy())
+    for name, values in (("predicted_gaps", gaps), ("filmed_gaps", targets.gap[frames])):
+        quantiles = np.quantile(values[spoken], QUANTILES)
+        model.get_buffer(name).copy_(torch.from_numpy(quantiles).float())
 
 
 @torch.no_grad()

@@ -1,7 +1,9 @@
 """Speech and expression of one person, resident in memory."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -9,18 +11,21 @@ import torch
 from lipsync.errors import LipsyncError
 from lipsync.geometry.model import ShapeModel
 from lipsync.geometry.storage import read_geometry
-from lipsync.motion.model import MotionNet, cut_off
+from lipsync.motion.model import MotionNet
+from lipsync.motion.opening import OpeningMatcher, OpeningRange
+from lipsync.speech.normalise import normalised, speaking
 from lipsync.speech.windows import speech_windows
 from lipsync.training.data import SPEECH, AudioData, audio_fields, read_arrays
-from lipsync.training.layers import Standardize
 
-UPPER, LOWER, CORNERS = 13, 14, (61, 291)  # mesh points of the inner lips and the mouth's corners
+CORNERS = (61, 291)  # mesh points of the mouth's corners
 BATCH = 1024  # windows that are predicted together
 
 
 @dataclass(frozen=True, kw_only=True)
 class MotionData(AudioData):
     """What the motion network learns from.
+
+    ``speech`` is normalised (``speech.normalise``).
 
     Attributes:
         expression: (N, E) float32, 0 where not valid
@@ -36,6 +41,20 @@ class MotionData(AudioData):
         return self.speech[0]
 
 
+A = TypeVar("A", bound=AudioData)
+
+
+def normalise_speech(data: A) -> A:
+    """The same data with features of a usual level and voice, as a motion network hears them."""
+    speech = data.speech.cpu().numpy()
+    rows = speech[data.past : len(speech) - data.future]
+    rows = normalised(rows, data.per_decibel, data.instants, data.fps)
+    silence = speech[:1] if not data.per_decibel else np.zeros_like(speech[:1])
+    before, after = (np.repeat(silence, count, 0) for count in (data.past, data.future))
+    padded = torch.from_numpy(np.concatenate([before, rows, after]))
+    return replace(data, speech=padded.to(data.speech.device))
+
+
 def load_motion_data(geometry: Path, speech: Path) -> MotionData:
     """Read geometry.npz and speech.npz, on the CPU.
 
@@ -49,25 +68,15 @@ def load_motion_data(geometry: Path, speech: Path) -> MotionData:
             f"{geometry} has {len(track)} frames and {speech} has {len(stored['rows'])}; run "
             "`dvc repro`"
         )
-    return MotionData(
-        valid=track.valid,
-        seen=track.valid,
-        expression=torch.from_numpy(np.nan_to_num(track.expression)),
-        shape=shape,
-        **audio_fields(stored, torch.device("cpu")),
+    return normalise_speech(
+        MotionData(
+            valid=track.valid,
+            seen=track.valid,
+            expression=torch.from_numpy(np.nan_to_num(track.expression)),
+            shape=shape,
+            **audio_fields(stored, torch.device("cpu")),
+        )
     )
-
-
-def gap_of(shape: ShapeModel) -> tuple[np.ndarray, float]:
-    """The signed gap between the inner lips as a linear function of the expression.
-
-    Unlike ``ShapeModel.opening``, a length, it is negative where the lips pass through each other.
-
-    Returns:
-        (E,) float64 weights and the gap of the mean face, in eye distances
-    """
-    weights = shape.components[:, LOWER, 1] - shape.components[:, UPPER, 1]
-    return weights.astype(np.float64), float(shape.mean[LOWER, 1] - shape.mean[UPPER, 1])
 
 
 def width_of(shape: ShapeModel) -> np.ndarray:
@@ -78,18 +87,13 @@ def width_of(shape: ShapeModel) -> np.ndarray:
 
 
 @torch.no_grad()
-def network_predictions(
-    model: MotionNet, data: AudioData, frames: np.ndarray, standardize: Standardize | None = None
-) -> np.ndarray:
-    """Each network's prediction of frames (B,): (B, M, E) float64, before calibration.
-
-    standardize: of the features, in place of the model's own
-    """
+def network_predictions(model: MotionNet, data: AudioData, frames: np.ndarray) -> np.ndarray:
+    """Each network's prediction of frames (B,): (B, M, E) float64, before calibration."""
     found = []
     for start in range(0, len(frames), BATCH):
         chosen = torch.from_numpy(frames[start : start + BATCH]).to(data.speech.device)
         windows = data.windows(chosen, model.past, model.future)
-        rows = cut_off((standardize or model.standardize)(windows))
+        rows = model.standardized(windows)
         found.append(model.networks(rows)[:, :, 0].cpu().double().numpy())
     return np.concatenate(found)
 
@@ -98,7 +102,7 @@ def network_predictions(
 def predict(
     model: MotionNet, data: AudioData, frames: np.ndarray, speech_frames: np.ndarray | None = None
 ) -> np.ndarray:
-    """Expressions that ``model`` predicts.
+    """Expressions that ``model`` predicts, before their openings are matched.
 
     Args:
         model: on the device of ``data``
@@ -118,3 +122,44 @@ def predict(
         )
         found.append(model(torch.from_numpy(windows).to(device)).cpu().numpy())
     return np.concatenate(found) if found else np.zeros((0, len(model.centre)), np.float32)
+
+
+def opening_range(model: MotionNet) -> OpeningRange:
+    """What ``calibration`` found of the person's mouth."""
+    weights, offset, direction, resting, predicted, filmed = (
+        model.get_buffer(name).cpu().double().numpy()
+        for name in (
+            "gap_weights",
+            "gap_offset",
+            "opening_direction",
+            "resting",
+            "predicted_gaps",
+            "filmed_gaps",
+        )
+    )
+    rest = float(resting @ weights + offset)
+    return OpeningRange(weights, float(offset), direction, rest, predicted, filmed)
+
+
+def voiced(data: AudioData, frames: np.ndarray) -> np.ndarray:
+    """(B,) bool: whether somebody speaks in frames (B,) of data with normalised speech."""
+    return speaking(data.rows(frames).cpu().numpy(), data.per_decibel)
+
+
+def speaker(
+    model: MotionNet, data: AudioData, heard: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
+    """What the avatar does when it hears frames (B,) of ``data``: expressions (B, E).
+
+    Openings are matched as if the speech of the frames ``heard`` (T,) were a file.
+
+    data: with normalised speech
+    """
+    matcher = OpeningMatcher(opening_range(model))
+    matcher.hear(predict(model, data, heard), voiced(data, heard))
+
+    def speak(frames: np.ndarray) -> np.ndarray:
+        found = [matcher.match(each, False) for each in predict(model, data, frames)]
+        return np.stack(found) if found else np.zeros((0, len(model.centre)), np.float32)
+
+    return speak

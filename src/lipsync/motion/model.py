@@ -5,10 +5,11 @@ needs only seconds of speech; a few small temporal networks tell more once there
 mean of the networks counts (Breiman, "Bagging predictors", 1996); they share nothing but their
 input and run as one grouped convolution.
 
-Predictions of least squares are too small: they move toward the mean where the sound leaves open
-what the lips do. So the blend is enlarged around the mean expression, by a gain that
-``calibration`` measures, and the lips are kept from passing through each other. In silence, which
-a recording may not hold, the mouth is shut.
+Features are those of ``speech.normalise``: of a usual level and voice. Predictions of least squares
+are too small: they move toward the mean where the sound leaves open what the lips do. So the blend
+is enlarged around the mean expression, by a gain that ``calibration`` measures, and the lips are
+kept from passing through each other. In silence, which a recording may not hold, the mouth is shut.
+How widely the mouth opens is settled after the network, by ``opening``.
 """
 
 from typing import Any
@@ -17,6 +18,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from lipsync.motion.opening import QUANTILES
 from lipsync.training.layers import Standardize, initialise
 
 MOST_DEVIATIONS = 4.0  # of a feature from its mean; what is beyond is cut off
@@ -73,6 +75,7 @@ class MotionNet(nn.Module):
         speaking: () level of a window from which it is heard as speech
         resting: (E,) expression of a window of silence
         opening_direction: (E,) change of the expression that opens the gap by 1
+        predicted_gaps, filmed_gaps: (Q,) of ``opening.OpeningRange``
     """
 
     centre: torch.Tensor
@@ -89,6 +92,8 @@ class MotionNet(nn.Module):
     voice: torch.Tensor
     speaking: torch.Tensor
     resting: torch.Tensor
+    predicted_gaps: torch.Tensor
+    filmed_gaps: torch.Tensor
 
     def __init__(
         self,
@@ -153,6 +158,8 @@ class MotionNet(nn.Module):
             "voice": torch.zeros(speech_dimension),
             "speaking": torch.tensor(1.0),
             "resting": torch.zeros(e),
+            "predicted_gaps": torch.zeros(len(QUANTILES)),
+            "filmed_gaps": torch.zeros(len(QUANTILES)),
         }.items():
             self.register_buffer(name, value)
 

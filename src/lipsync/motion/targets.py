@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lipsync.errors import LipsyncError
-from lipsync.motion.data import MotionData, gap_of, width_of
+from lipsync.motion.data import MotionData, width_of
+from lipsync.motion.opening import gap_of
 from lipsync.training.split import Split
 
 FOLDS = 4  # contiguous parts of the frames; a network learns from the other three

@@ -5,19 +5,20 @@ there show how well it does on new speech. Speech is heard at moments between fr
 rows are finer than frames, with the expression between those of the two frames.
 """
 
+from typing import Literal
+
 import numpy as np
 import torch
 from torch import nn
 
 from lipsync.motion.data import MotionData, network_predictions, predict
 from lipsync.motion.figures import correlation
-from lipsync.motion.model import MotionNet, cut_off
+from lipsync.motion.model import MotionNet
 from lipsync.motion.params import MotionParams
 from lipsync.motion.ridge import fit_ridge, take_ridge
 from lipsync.motion.targets import Targets
 from lipsync.training import augment
 from lipsync.training.device import step_generator
-from lipsync.training.layers import Standardize
 from lipsync.training.split import Split
 
 QUIET = 0.02  # share of the windows that are quieter than the level from which speech counts
@@ -28,15 +29,16 @@ MIN_STEPS = 12  # in an epoch; a short video is looked at more often
 LEVEL = 2.0  # noise that is the same in all features of a clip, of ``motion.noise``
 MASKED_ROWS = 2  # consecutive speech rows that are left out
 
+Learner = Literal["own", "adapted", "base"]
+
 
 class MotionTask:
     """Clips of consecutive frames of the training part.
 
     Args:
         model: on the device of ``data``, not trained; its statistics are set here
-        standardize: of ``data``'s features, in place of the model's own, which then stays as it is:
-            for a model that learns from several people
-        deviation: (D,) of the features, where the model's networks know it already
+        of: what ``model`` is: one person's "own"; an "adapted" base, whose networks know their
+            input's statistics; or the "base" itself, which learns from several people
     """
 
     def __init__(
@@ -47,8 +49,7 @@ class MotionTask:
         params: MotionParams,
         seed: int,
         *,
-        standardize: Standardize | None = None,
-        deviation: torch.Tensor | None = None,
+        of: Learner = "own",
     ) -> None:
         self.model, self.data, self.params, self.seed = model, data, params, seed
         self.reach = model.past + model.future
@@ -58,10 +59,11 @@ class MotionTask:
         )
         self.samples_per_step = params.batch_size * params.clip
         device = data.speech.device
-        self._shared = standardize is not None
-        self._standardize = standardize or model.standardize
-        if not self._shared:
-            self._set_statistics(deviation)
+        self._of_base = of == "base"
+        if of == "own":
+            model.standardize.fit(data.rows(targets.frames))
+        if not self._of_base:
+            self._set_person()
         self._expression = torch.from_numpy(targets.expression - targets.centre).float().to(device)
         self._measures = torch.from_numpy(targets.measures).float().to(device)
         heeded = np.zeros((model.members, data.frames), np.float32)
@@ -71,10 +73,9 @@ class MotionTask:
         self._weight = torch.from_numpy(heeded).to(device)  # (M, N)
 
     @torch.no_grad()
-    def _set_statistics(self, deviation: torch.Tensor | None) -> None:
+    def _set_person(self) -> None:
         model, targets = self.model, self.targets
         rows = self.data.rows(targets.frames)
-        model.standardize.take(rows.mean(0), rows.std(0) if deviation is None else deviation)
         silence = self.data.silence
         voiced = rows.mean(0) - silence
         model.silence.copy_(silence)
@@ -98,7 +99,7 @@ class MotionTask:
 
     def warm_up(self) -> None:
         """Fit the ridge regression, which is always one person's."""
-        if not self._shared:
+        if not self._of_base:
             take_ridge(self.model, fit_ridge(self.model, self.data, self.targets, self.params))
 
     def steps(self) -> int:
@@ -115,10 +116,10 @@ class MotionTask:
         rows = data.windows_between(clips[:, 0], late, self.model.past, reach)  # (B, T, D)
         wanted, weight = self._wanted(clips, late)
         rows = augment.loudness(rows, params.gain, data.per_decibel, draw)
-        if self._shared and data.per_decibel:  # bands of a spectrum
+        if self._of_base and data.per_decibel:  # bands of a spectrum
             rows = augment.room(rows, params.room, data.per_decibel, data.instants, draw)
             rows = augment.vocal_tract(rows, params.vocal_tract, data.instants, draw)
-        rows = self._spoil(cut_off(self._standardize(rows)), draw)
+        rows = self._spoil(self.model.standardized(rows), draw)
         predicted = self.model.networks(rows) - self.model.centre  # (B, M, L, E)
         errors = ((predicted - wanted.unsqueeze(1)) @ self._measures).square().sum(3)  # (B, M, L)
         weight = weight.transpose(1, 2)  # (B, L, M) -> (B, M, L)
@@ -172,9 +173,8 @@ class MotionTask:
     def validate(self, model: nn.Module) -> dict[str, float]:
         """Weighted squared error of the blend before calibration, and r of the opening."""
         assert isinstance(model, MotionNet)
-        if self._shared:
-            networks = network_predictions(model, self.data, self.held_out, self._standardize)
-            predicted = networks.mean(1)
+        if self._of_base:
+            predicted = network_predictions(model, self.data, self.held_out).mean(1)
         else:
             predicted = predict(model, self.data, self.held_out)
         real = self.targets.expression[self.held_out]

@@ -5,7 +5,7 @@ from pathlib import Path
 from lipsync.motion.model import MotionNet
 from lipsync.training.weights import load_model, save_model
 
-FORMAT = "lipsync-motion-1"
+FORMAT = "lipsync-motion-2"
 
 
 def save_motion(path: Path, model: MotionNet) -> None:

@@ -10,8 +10,8 @@ from lipsync.profiling.identity import SAME_PERSON, read_identity, similarity, w
 from lipsync.profiling.measure import Profile, make_profile
 from lipsync.profiling.page import write_page
 from lipsync.profiling.params import ProfileParams
-from lipsync.profiling.recording import read_video
 from lipsync.profiling.report import table, write_profile
+from lipsync.profiling.video import read_video
 
 
 def profile_video(

@@ -107,7 +107,7 @@ def offset(timing: Timing, fps: float) -> Figure:
     key, name = "audio_offset", "sound ahead of the picture"
     low, high = timing.low_ms, timing.high_ms
     if timing.measured_ms is None or low is None or high is None:
-        advice = "too little speech in view to measure it; watch whether the lips close at p and b"
+        advice = f"not measured, {timing.doubt}; watch whether the lips close at p and b"
         return Figure(key, name, None, "ms", "amber", advice, details)
     left = timing.measured_ms - timing.applied_ms
     frame = 1e3 / fps
@@ -115,9 +115,9 @@ def offset(timing: Timing, fps: float) -> Figure:
         advice = "the lips do not tell; watch whether they close at p and b, and whose voice it is"
         return Figure(key, name, left, "ms", "amber", advice, details)
     if low - timing.applied_ms > frame or high - timing.applied_ms < -frame:
-        advice = "out of step; check it at p or b, then set audio_offset to auto or to milliseconds"
+        advice = "out of step; leave out audio_offset, or check it at p or b and set it anew"
         return Figure(key, name, left, "ms", "red", advice, details)
-    advice = "in step, as far as can be told"
+    advice = "in step"
     if timing.applied_ms:
-        advice = f"in step with the sound delayed by {timing.applied_ms:.0f} ms"
+        advice = f"in step with the audio delayed by {timing.applied_ms:.0f} ms"
     return Figure(key, name, left, "ms", "green", advice, details)

@@ -1,7 +1,7 @@
 """The avatar folder: all that rendering needs of a person, and nothing else.
 
     avatar.json     `AvatarInfo`
-    motion.onnx     speech float32 (B, past + 1 + future, D) -> expression float32 (B, E)
+    motion.onnx     normalised speech float32 (B, past + 1 + future, D) -> expression float32 (B, E)
     refiner.onnx    a frame's layers -> what is made of them (`RefinerNetwork`)
     exemplars.npz   M frames of the person's video, as of `retrieval.exemplars`
     geometry.npz    shape model and track, as of `geometry.storage`, and of the N frames of the
@@ -30,6 +30,7 @@ from lipsync.errors import LipsyncError
 from lipsync.faces.models import FACE_MODELS
 from lipsync.geometry.model import ShapeModel
 from lipsync.geometry.storage import read_geometry
+from lipsync.motion.opening import QUANTILES, OpeningRange, gap_of
 from lipsync.rendering.film import Film
 from lipsync.rendering.refiner import RefinerNetwork
 from lipsync.retrieval.exemplars import Exemplars, read_exemplars
@@ -39,7 +40,7 @@ from lipsync.speech.params import SpeechParams
 INFO, MOTION, REFINER = "avatar.json", "motion.onnx", "refiner.onnx"
 EXEMPLARS, GEOMETRY, FRAMES = "exemplars.npz", "geometry.npz", "frames.mp4"
 FILES = (MOTION, REFINER, EXEMPLARS, GEOMETRY, FRAMES, *FACE_MODELS)
-BEFORE = "lipsync-avatar-2"  # has other files
+BEFORE = ("lipsync-avatar-2", "lipsync-avatar-3")  # have other files, or networks
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",
@@ -47,12 +48,29 @@ PROVIDERS = {
 }
 
 
+class Opening(pydantic.BaseModel):
+    """What ``motion.opening.OpeningRange`` holds beside what the shape model tells."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    direction: tuple[float, ...]
+    rest: float
+    predicted: tuple[float, ...]
+    filmed: tuple[float, ...]
+
+    def range(self, shape: ShapeModel) -> OpeningRange:
+        """The whole of it."""
+        weights, offset = gap_of(shape)
+        direction, predicted, filmed = map(np.array, (self.direction, self.predicted, self.filmed))
+        return OpeningRange(weights, offset, direction, self.rest, predicted, filmed)
+
+
 class AvatarInfo(pydantic.BaseModel):
     """avatar.json."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    format: Literal["lipsync-avatar-3"] = "lipsync-avatar-3"
+    format: Literal["lipsync-avatar-4"] = "lipsync-avatar-4"
     person: str
     notice: str  # that what it renders is synthetic, and who must agree
     fps: pydantic.PositiveFloat
@@ -62,6 +80,7 @@ class AvatarInfo(pydantic.BaseModel):
     crop_size: pydantic.PositiveInt  # S, pixels that the refiner works on
     detail: pydantic.PositiveFloat  # factor of the texture's detail (`retrieval.pasting`)
     n_components: pydantic.PositiveInt  # E, numbers that an expression has
+    opening: Opening
     exemplars: pydantic.PositiveInt  # M
     speech: SpeechParams
     speech_dimension: pydantic.PositiveInt  # D
@@ -147,6 +166,8 @@ def load_avatar(folder: str | Path, threads: int = 0, provider: str = "cpu") -> 
     counts = {len(each) for each in (boxes, light, voice, track)}
     fitting = (
         [each.shape[1:] for each in motion.get_inputs()] == [window],
+        len(info.opening.direction) == shape.n_components,
+        len(info.opening.predicted) == len(info.opening.filmed) == len(QUANTILES),
         refiner.size == info.crop_size,
         counts == {info.frames},
         shape.n_components == exemplars.expression.shape[1] == info.n_components,
@@ -177,16 +198,16 @@ def _read_info(folder: Path) -> AvatarInfo:
 
 
 def _refuse_older(path: Path) -> None:
-    """Raise LipsyncError if avatar.json is one of the format before this."""
+    """Raise LipsyncError if avatar.json is one of the formats before this."""
     try:
         info = json.loads(path.read_bytes())
     except ValueError:
         return  # whoever reads it next says so
-    if isinstance(info, dict) and info.get("format") == BEFORE:
-        person = info.get("person") or "<person>"
+    if isinstance(info, dict) and info.get("format") in BEFORE:
+        person, number = info.get("person") or "<person>", str(info["format"])[-1]
         raise LipsyncError(
-            f"{path.parent}: an avatar of format 2, and this version renders format 3; export it "
-            f"again: `dvc repro export@{person}`"
+            f"{path.parent}: an avatar of format {number}, and this version renders format 4; "
+            f"export it again: `dvc repro export@{person}`"
         )
 
 

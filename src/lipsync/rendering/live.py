@@ -8,21 +8,26 @@
         for picture in live.finish():
             show(picture)
 
-Picture for picture these are the ones that the same sound in a file is rendered to, before they are
-compressed. A picture comes as soon as the sound that it hears is there, that of the frames after
-it (``motion.look_ahead``) and half a window of the encoder, and it is made.
+Level and voice are learned while they are heard, and the first seconds may move the lips a little
+more or less than later ones. Who hands over some seconds of the same voice beforehand (``voice``)
+is spared that; with the whole sound, picture for picture these are the ones that it is rendered to
+as a file, before they are compressed. A picture comes as soon as the sound that it hears is there,
+that of the frames after it (``motion.look_ahead``) and half a window of the encoder, and it is
+made.
 """
 
 from collections.abc import Generator
 from contextlib import ExitStack
+from fractions import Fraction
 from itertools import chain, cycle, repeat
 
 import numpy as np
 
 from lipsync.errors import LipsyncError
 from lipsync.media.audio import SAMPLE_RATE
-from lipsync.media.clock import frame_time
+from lipsync.media.clock import frame_count, frame_time
 from lipsync.media.planes import rgb_of
+from lipsync.rendering.articulation import Articulation
 from lipsync.rendering.avatar import Avatar
 from lipsync.rendering.background import in_background
 from lipsync.rendering.mark import Mark
@@ -38,17 +43,25 @@ AHEAD = 16  # frames that are decoded before they are wanted; a group of 25 take
 class LiveAvatar:
     """An avatar that speaks as it hears. Mode standard, with or without a template.
 
+    Args:
+        voice: (n,) float32 -1..1 at 16 kHz, of whoever is to be heard; a minute of it counts
+
     Errors as of ``Renderer``.
     """
 
-    def __init__(self, avatar: Avatar, options: RenderOptions | None = None) -> None:
+    def __init__(
+        self,
+        avatar: Avatar,
+        options: RenderOptions | None = None,
+        voice: np.ndarray | None = None,
+    ) -> None:
         self.options = options or RenderOptions()
         if self.options.mode != "standard":
             raise LipsyncError(
                 f"mode: {self.options.mode} must hear the pauses to come; live there is standard"
             )
         self._renderer = Renderer(avatar, self.options)
-        self._avatar, self._encoder = avatar, self._renderer.encoder
+        self._avatar, self._encoder, self._voice = avatar, self._renderer.encoder, voice
         self._stack = ExitStack()
 
     @property
@@ -70,7 +83,11 @@ class LiveAvatar:
             self._filmed = in_background(self._film(len(film)), AHEAD)
             stack.callback(self._filmed.close)
             self._rows = self._encoder.open_stream()
-            self._windows = WindowStream(self._encoder.silence, info.past, info.future)
+            self._articulation = Articulation(self._avatar, self._encoder)
+            if self._voice is not None:
+                frames = frame_count(Fraction(len(self._voice), SAMPLE_RATE), info.fps)
+                self._articulation.hear(self._encoder.encode(self._voice, frames))
+            self._windows = WindowStream(self._articulation.silence, info.past, info.future)
             text = self.options.mark.strip()
             self._mark = Mark(text, film.width, film.height) if text else None
             self._over = False
@@ -86,7 +103,7 @@ class LiveAvatar:
             raise ValueError("the sound was finished; open a new LiveAvatar")
         if not np.issubdtype(samples.dtype, np.floating):
             raise ValueError(f"samples are floats of -1..1, not {samples.dtype}")
-        rows = self._rows.push(samples.astype(np.float32, copy=False))
+        rows = self._articulation.normalise(self._rows.push(samples.astype(np.float32, copy=False)))
         return [self._picture(window) for window in self._windows.push(rows)]
 
     def finish(self) -> list[np.ndarray]:
@@ -94,7 +111,8 @@ class LiveAvatar:
         if self._over:
             return []
         self._over = True
-        windows = [*self._windows.push(self._rows.finish()), *self._windows.finish()]
+        rows = self._articulation.normalise(self._rows.finish())
+        windows = [*self._windows.push(rows), *self._windows.finish()]
         return [self._picture(window) for window in windows]
 
     def _film(self, length: int) -> Generator[Piece, None, None]:
@@ -110,8 +128,9 @@ class LiveAvatar:
 
     def _picture(self, window: np.ndarray) -> np.ndarray:
         piece = next(self._filmed)
+        expression = self._articulation.express(window)
         if piece.crop is not None:
-            self._speaker.decide(piece, self._speaker.express(window))
+            self._speaker.decide(piece, expression)
             self._speaker.put(piece)
         if self._mark is not None:
             self._mark.draw(piece.planes)

@@ -18,6 +18,7 @@ from lipsync.faces.crop import extract
 from lipsync.faces.masks import visible_rows
 from lipsync.media.planes import to_planes
 from lipsync.media.video import FrameReader
+from lipsync.rendering.articulation import Articulation
 from lipsync.rendering.avatar import Avatar
 from lipsync.rendering.background import in_background
 from lipsync.rendering.film import Film
@@ -50,18 +51,22 @@ class Picture:
 
 
 def pictures(
-    avatar: Avatar, films: list[Film], plan: Iterable[Shown], windows: Iterable[np.ndarray]
+    avatar: Avatar,
+    films: list[Film],
+    articulation: Articulation,
+    plan: Iterable[Shown],
+    windows: Iterable[np.ndarray],
 ) -> Generator[np.ndarray, None, None]:
     """Picture after picture of the plan, each (3 H / 2, W) uint8 planes.
 
-    windows: for each picture the speech around it, (past + 1 + future, D) float32. What is not
-    spoken, and film frames without a face, are passed through as they were filmed.
+    windows: for each picture the speech around it, (past + 1 + future, D) float32, normalised. What
+    is not spoken, and film frames without a face, are passed through as they were filmed.
     """
     # Three of our threads work at a time; OpenCV's own would only wait for each other.
     cv2.setNumThreads(1)
     cropped = in_background(_crop(avatar, films, zip(plan, windows, strict=True)), AHEAD)
     speaker = Speaker(avatar, films)
-    decided = in_background(_decide(speaker, cropped), AHEAD)
+    decided = in_background(_decide(speaker, articulation, cropped), AHEAD)
     return in_background(_put(speaker, decided), AHEAD)
 
 
@@ -71,13 +76,6 @@ class Speaker:
     def __init__(self, avatar: Avatar, films: list[Film]) -> None:
         self._avatar, self._films, self._faces = avatar, films, avatar.faces
         self._selectors: dict[int, Selector] = {}
-
-    def express(self, window: np.ndarray) -> np.ndarray:
-        """Expression (E,) of one speech window (past + 1 + future, D).
-
-        One at a time: in a batch the last bits of the result may differ, and live speech has none.
-        """
-        return self._avatar.express(window[None])[0]
 
     def decide(self, piece: Piece, expression: np.ndarray) -> None:
         """Choose exemplars, and settle at the working size what is made of them."""
@@ -154,13 +152,12 @@ def _crop(
 
 
 def _decide(
-    speaker: Speaker, cropped: Generator[Picture, None, None]
+    speaker: Speaker, articulation: Articulation, cropped: Generator[Picture, None, None]
 ) -> Generator[Picture, None, None]:
     for picture in cropped:
-        if any(piece.crop is not None for piece in picture.pieces):
-            expression = speaker.express(picture.window)
-            for piece in picture.pieces:
-                speaker.decide(piece, expression)
+        expression = articulation.express(picture.window)  # of each: it learns the voice
+        for piece in picture.pieces:
+            speaker.decide(piece, expression)
         yield picture
 
 

@@ -19,6 +19,7 @@ from lipsync.media.clock import exact_fps, round_half_up
 from lipsync.media.label import SYNTHETIC_XMP, synthetic_tags
 from lipsync.media.video import VideoWriter
 from lipsync.progress import progress
+from lipsync.rendering.articulation import Articulation
 from lipsync.rendering.avatar import Avatar
 from lipsync.rendering.clips import Clips, film_clips, folder_clips, voiced_frames
 from lipsync.rendering.film import film_from_video
@@ -28,6 +29,7 @@ from lipsync.rendering.pictures import pictures
 from lipsync.rendering.plan import Chooser, Plan, Shot, once, ping_pong, plan_core_clips
 from lipsync.rendering.sound import Sound, open_sound
 from lipsync.speech.encoder import SpeechEncoder, create_encoder
+from lipsync.speech.normalise import WARM_UP
 from lipsync.speech.voice import Passage, find_voice
 from lipsync.speech.windows import stream_windows
 
@@ -116,9 +118,11 @@ class Renderer:
         if sound.silent:
             log.warning("%s: nothing is heard in it; the mouth stays closed", speech)
         plan = self.plan(sound, count)
-        windows = stream_windows(
-            encoder.stream(sound.speech(), count), encoder.silence, info.past, info.future
-        )
+        articulation = Articulation(self.avatar, encoder)
+        beginning = min(count, round(WARM_UP * info.fps))
+        articulation.hear(encoder.encode(sound.speech(), beginning))
+        rows = map(articulation.normalise, encoder.stream(sound.speech(), count))
+        windows = stream_windows(rows, articulation.silence, info.past, info.future)
         with VideoWriter(
             output,
             self.films[0].width,
@@ -130,7 +134,7 @@ class Renderer:
             metadata=synthetic_tags(),
             xmp=SYNTHETIC_XMP,
         ) as writer:
-            made = pictures(self.avatar, self.films, plan, windows)
+            made = pictures(self.avatar, self.films, articulation, plan, windows)
             try:
                 for planes in progress(made, total=count, desc=f"render {Path(output).name}"):
                     if self._mark is not None:

@@ -158,7 +158,7 @@ def _cut_optional(
         stages = (names[reader].partition("@")[0], names[writer].partition("@")[0])
         key = OPTIONAL.get(stages)
         person = params[reader].get(f"people.{_person(names[reader])}")
-        if key and not (isinstance(person, dict) and person.get(key)):
+        if key and isinstance(person, dict) and not person.get(key, True):
             cut.append((reader, writer))
     graph.remove_edges_from(cut)
     return cut

@@ -13,20 +13,22 @@ T = TypeVar("T", bound=Task)
 
 
 class Together(Generic[T]):
-    """Steps of several tasks over one model, the same number for each.
+    """Steps of several tasks over one model.
 
     An epoch is rounds in which each person has one step, in an order that is a function of (seed,
     epoch, round). Its length is that of all people's epochs together, so who has less video is
-    looked at more often.
+    looked at more often. Not evenly, everybody has the steps of an epoch of their own instead, all
+    in one such order.
 
     Args:
         tasks: by the person's name; all train the same model
+        evenly: whether all have as many steps
     """
 
-    def __init__(self, tasks: Mapping[str, T], seed: int) -> None:
+    def __init__(self, tasks: Mapping[str, T], seed: int, *, evenly: bool = True) -> None:
         if not tasks:
             raise ValueError("nobody to learn from")
-        self.tasks, self._seed = dict(tasks), seed
+        self.tasks, self._seed, self._evenly = dict(tasks), seed, evenly
         self._names = list(tasks)
         self.samples_per_step = max(task.samples_per_step for task in tasks.values())
 
@@ -39,10 +41,17 @@ class Together(Generic[T]):
 
     def steps(self) -> int:
         """Steps in an epoch."""
+        if not self._evenly:
+            return sum(task.steps() for task in self.tasks.values())
         return self.rounds() * len(self.tasks)
 
     def turn(self, epoch: int, step: int) -> tuple[str, int, int]:
         """Whose step it is, and which one of which epoch of theirs."""
+        if not self._evenly:
+            own = [(name, turn) for name in self._names for turn in range(self.tasks[name].steps())]
+            draw = step_generator(self._seed, epoch, 0, len(own))
+            name, turn = own[int(torch.randperm(len(own), generator=draw)[step])]
+            return name, epoch, turn
         turn, place = divmod(step, len(self._names))
         draw = step_generator(self._seed, epoch, turn, len(self._names))
         name = self._names[int(torch.randperm(len(self._names), generator=draw)[place])]
