@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from lipsync.errors import LipsyncError
 from lipsync.generator import losses as L
+from lipsync.generator.adapter import MARK
 from lipsync.generator.model import Decided, Refiner, compose
 from lipsync.generator.params import GeneratorParams
 from lipsync.generator.perceptual import VGGFeatures
@@ -151,7 +152,8 @@ class GeneratorTask:
 
     def steps(self) -> int:
         """Steps in an epoch."""
-        return epoch_steps(len(self.starts), self.params)
+        adapted = any(MARK in name for name, _ in self.model.named_parameters())
+        return epoch_steps(len(self.starts), self.params, adapted)
 
     def losses(self, epoch: int, step: int) -> dict[str, torch.Tensor]:
         """All losses of one batch of clips, and their weighted sum."""
@@ -299,13 +301,14 @@ class GeneratorTask:
         return cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
-def epoch_steps(starts: int, params: GeneratorParams) -> int:
+def epoch_steps(starts: int, params: GeneratorParams, adapted: bool = False) -> int:
     """Steps in an epoch over clips that begin in so many frames.
 
     About as many frames as the training part has, at most epoch_frames, and at least a quarter of
-    that: a short video is looked at several times.
+    that: a short video is looked at several times. What is ``adapted`` knows most already.
     """
-    frames = np.clip(starts, params.epoch_frames // LEAST_SHARE, params.epoch_frames)
+    least = 0 if adapted else params.epoch_frames // LEAST_SHARE
+    frames = np.clip(starts, least, params.epoch_frames)
     return max(1, int(frames) // (params.clips * params.clip))
 
 
