@@ -69,7 +69,7 @@ def test_only_who_builds_on_the_base_waits_for_it(folder):
     (folder / "dvc.yaml").write_text((folder / "dvc.yaml").read_text() + BASE)
     (folder / "models/base").mkdir(parents=True)
     (folder / "models/base/README.md").write_text("The base")
-    change_params(folder, lambda v: v["people"]["bob"].update(base=True))
+    change_params(folder, lambda v: v["people"]["ann"].update(base=False))
     steps = by_name(folder)
     assert steps["inherit@bob"].after == {"train_base"}
     assert steps["inherit@ann"].after == set()
@@ -84,6 +84,7 @@ def test_only_who_builds_on_the_base_waits_for_it(folder):
 def test_a_base_that_is_there_goes_along_with_who_does_not_need_it(folder):
     """A node without it would record another content of the folder than lies here."""
     (folder / "dvc.yaml").write_text((folder / "dvc.yaml").read_text() + BASE)
+    change_params(folder, lambda v: v["people"]["ann"].update(base=False))
     (folder / "models/base").mkdir(parents=True)
     (folder / "models/base/README.md").write_text("The base")
     must(folder, "dvc", "repro", NOTES=str(folder / "notes"))
