@@ -75,7 +75,7 @@ def test_the_gallery_shows_who_is_evaluated_and_says_who_is_not(tmp_path, worksp
     assert "Not evaluated yet" in bob
     assert "<b>0.91</b><span>mouth follows the voice</span><small>good: above 0.8" in alice
     assert 'ls-tile ls-bad"><b>1.30</b>' in alice
-    assert alice.count('<th colspan="4" scope="rowgroup">') == 3
+    assert alice.count('<th colspan="4" scope="rowgroup">') == 4
     (picture,) = re.findall(r'src="gradio_api/file=([^"]+)"', alice)
     assert Path(picture).is_relative_to(workspace.pictures)
     assert Path(picture).read_bytes() == b"\x89PNG"

@@ -82,7 +82,7 @@ BLOCKS = (
             SILENCE,
             Line("in sync by SyncNet, top-1", "sync.top1", "{:.0%}", "above 80 %"),
             Line("    the real video", "sync.real_top1", "{:.0%}", "above 80 %"),
-            Line("in sync by the base, r", "sync.base_score", "{:.2f}", "as the real video"),
+            Line("in sync by the base, r", "sync.base_score", "{:.2f}", "above 0.3"),
             Line("    the real video", "sync.base_real_score", "{:.2f}", "above 0.3"),
             Line("lips after sound, frames", "sync.offset", "{:+d}", "-1 ... 1"),
             Line("PSNR from speech, dB", "picture.psnr_region", "{:.1f}", "above 24"),
