@@ -43,7 +43,7 @@ def test_parallel_results_are_serial_results_whoever_fails_beside(project_copy):
     film_of_nobody(videos / "grey.mp4")
     (videos / "torn.mp4").write_bytes((videos / "sample.mp4").read_bytes()[:5000])
     people = {name: {"video": f"data/videos/{name}.mp4"} for name in ("grey", "torn", "gone")}
-    twin = {"twin": {"video": "data/videos/sample.mp4"}}
+    twin = {"twin": {"video": "data/videos/sample.mp4", "base": False}}
     change_params(folder, lambda v: v["people"].update(people | twin))
     shutil.rmtree(folder / ".dvc/cache/runs")
     for name in ("metrics/sample/evaluation.json", "models/sample/avatar/avatar.json"):
