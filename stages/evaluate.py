@@ -1,14 +1,9 @@
 """Measure face, expression and both together on the part of the video that no training saw."""
 
-import copy
 from pathlib import Path
 
-import numpy as np
-
-from lipsync.alignment import prediction
-from lipsync.alignment.offset import Offset, measure_offset
 from lipsync.base.inherited import read_inherited
-from lipsync.evaluation import figures, report, voices
+from lipsync.evaluation import figures, report
 from lipsync.evaluation.comparison import Comparison
 from lipsync.evaluation.evidence import Evidence
 from lipsync.evaluation.expressions import compare_expressions
@@ -24,7 +19,14 @@ from lipsync.evaluation.rendering import renderer
 from lipsync.evaluation.ridge import fitted_frames, predict_opening
 from lipsync.evaluation.shifts import choose_wrong_speech
 from lipsync.evaluation.silence import measure_silence
-from lipsync.evaluation.sync import PictureEmbeddings, audible_frames, scorable_windows, score
+from lipsync.evaluation.sync import (
+    PictureEmbeddings,
+    audible_frames,
+    scorable_windows,
+    score,
+    score_by_base,
+)
+from lipsync.evaluation.voices import measure_voices
 from lipsync.faces.landmarks import mouth_opening
 from lipsync.faces.params import LandmarksParams
 from lipsync.faces.storage import read_landmarks
@@ -35,10 +37,7 @@ from lipsync.media.audio import SAMPLE_RATE, read_audio
 from lipsync.media.params import FramesParams
 from lipsync.media.planes import to_planes
 from lipsync.media.video import FrameReader
-from lipsync.motion.adaptation import load_motion_base
-from lipsync.motion.data import load_motion_data, normalise_speech, speaker
-from lipsync.motion.model import MotionNet
-from lipsync.motion.targets import CLOSED
+from lipsync.motion.data import load_motion_data, matched_prediction, normalise_speech
 from lipsync.motion.weights import load_motion
 from lipsync.params import PersonParams
 from lipsync.retrieval.exemplars import read_exemplars
@@ -46,7 +45,7 @@ from lipsync.retrieval.face import FaceMaker
 from lipsync.retrieval.material import Material
 from lipsync.retrieval.pasting import undecided
 from lipsync.speech.encoder import create_encoder
-from lipsync.speech.mel import COLUMNS, MelEncoder
+from lipsync.speech.mel import MelEncoder
 from lipsync.speech.params import SpeechParams
 from lipsync.stage import stage
 from lipsync.syncnet.score import embed_pictures
@@ -55,45 +54,6 @@ from lipsync.training.data import load_person_data
 from lipsync.training.device import choose_compute, make_deterministic
 from lipsync.training.params import ComputeParams, SplitParams
 from lipsync.training.split import split_frames
-
-
-def hear_voices(params: PersonParams, motion: MotionNet) -> dict[str, float | None]:
-    """Figures of the voices of data/voices.
-
-    motion: the person's, on any device; it is moved to the CPU
-    """
-    folder, models = Path("data") / params.person, Path("models") / params.person
-    own = load_motion_data(folder / "geometry.npz", folder / "speech.npz")
-    encoder = create_encoder(params[SpeechParams], own.fps, own.weights_sha256)
-    path = read_inherited(models).motion(folder / "speech.npz", own.kind)
-    base = load_motion_base(path) if path else None
-    end = split_frames(own.frames, own.fps, params[SplitParams]).training_end
-    training = own.expression.numpy()[:end][own.valid[:end]]
-    below = float(np.quantile(own.shape.opening(training), CLOSED))
-    model = copy.deepcopy(motion).cpu()
-    spoken = {
-        voice.name: voices.hear(voice, model, own, encoder, below, base)
-        for voice in voices.read_voices()
-    }
-    return voices.figures(spoken)
-
-
-def ask_base(
-    sound: np.ndarray, frames: np.ndarray, count: int, fps: float, *openings: np.ndarray
-) -> list[Offset | None]:
-    """How openings (J,) of ``frames`` (J,) of ``count`` go with those that the base predicts.
-
-    None where no base is there, which listens at 25 frames a second.
-    """
-    if not prediction.BASE.is_file() or fps != prediction.FPS:
-        return [None] * len(openings)
-    predicted = prediction.predict_opening(prediction.load_base(), sound, count)
-    found: list[Offset | None] = []
-    for opening in openings:
-        filmed = np.full(count, np.nan)
-        filmed[frames] = opening
-        found.append(measure_offset(predicted, filmed, fps, COLUMNS))
-    return found
 
 
 @stage
@@ -125,7 +85,7 @@ def evaluate(params: PersonParams) -> None:
     renderers = Renderers(
         refined=renderer(refined, material),
         retrieved=renderer(retrieved, material),
-        predict=speaker(motion, normalise_speech(data), frames),
+        predict=matched_prediction(motion, normalise_speech(data), frames),
         silence=-1 - motion.future,
     )
 
@@ -185,7 +145,10 @@ def evaluate(params: PersonParams) -> None:
     figures.write_offsets(results, rendered, real)
     known = split.validation[valid[split.validation]]
     training = split.training[valid[split.training]]
-    base_rendered, base_real = ask_base(
+    own = load_motion_data(folder / "geometry.npz", folder / "speech.npz")
+    encoder = create_encoder(params[SpeechParams], own.fps, own.weights_sha256)
+    base = read_inherited(models).motion(folder / "speech.npz", own.kind)
+    base_rendered, base_real = score_by_base(
         sound, frames, data.frames, data.fps, tables.spoken.opening, tables.opening
     )
     evidence = Evidence(
@@ -202,7 +165,7 @@ def evaluate(params: PersonParams) -> None:
         ),
         ridge=ridge,
         silence=silence,
-        voices=hear_voices(params, motion),
+        voices=measure_voices(motion, own, encoder, split.training_end, base),
         official=(official.score(heard, held_out.known, run_numbers(frames)) if official else None),
     )
     found = report.figures(tables, evidence)

@@ -9,7 +9,7 @@ import numpy as np
 from lipsync.base.inherited import read_inherited
 from lipsync.motion.adaptation import adopt, choose_share, load_motion_base
 from lipsync.motion.calibration import calibrate
-from lipsync.motion.data import load_motion_data, speaker
+from lipsync.motion.data import load_motion_data, matched_prediction
 from lipsync.motion.figures import held_out_figures
 from lipsync.motion.model import MotionNet
 from lipsync.motion.params import MotionParams
@@ -55,7 +55,7 @@ def train_motion(params: PersonParams) -> None:
     real = task.targets.expression
     figures = held_out_figures(
         data.shape,
-        speaker(trained, data, task.held_out)(task.held_out),
+        matched_prediction(trained, data, task.held_out)(task.held_out),
         real[task.held_out],
         closed_below=float(np.quantile(data.shape.opening(real[task.targets.frames]), CLOSED)),
     ) | {

@@ -15,7 +15,6 @@ from lipsync.media.audio import read_audio
 from lipsync.media.clock import frame_count
 from lipsync.motion.adaptation import MotionBase, load_motion_base, save_motion_base
 from lipsync.motion.model import MotionNet
-from lipsync.motion.opening import LOWER, UPPER
 from lipsync.params import load_params
 from lipsync.speech.mel import MelEncoder
 from lipsync.speech.normalise import normalised, speaking
@@ -45,8 +44,7 @@ def predicted(base: MotionBase, samples: np.ndarray) -> tuple[np.ndarray, np.nda
     )
     with torch.no_grad():
         heard = model.networks(model.standardized(torch.from_numpy(windows)))
-    lips = base.basis.components[:, LOWER, 1] - base.basis.components[:, UPPER, 1]
-    return heard[:, :, 0].mean(1).numpy() @ lips, speaking(rows, MEL.per_decibel)
+    return heard[:, :, 0].mean(1).numpy() @ base.basis.gap_weights, speaking(rows, MEL.per_decibel)
 
 
 def voices(root: Path) -> list[Path]:

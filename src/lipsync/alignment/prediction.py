@@ -16,7 +16,6 @@ from lipsync.errors import LipsyncError
 from lipsync.geometry.model import ShapeModel, Track
 from lipsync.media.clock import frame_count
 from lipsync.motion.adaptation import MotionBase, load_motion_base
-from lipsync.motion.opening import LOWER, UPPER
 from lipsync.speech.mel import BANDS, COLUMNS, MelEncoder
 from lipsync.speech.normalise import normalised
 
@@ -65,13 +64,12 @@ def predict_opening(base: MotionBase, audio: np.ndarray, frames: int) -> np.ndar
     before = np.zeros((model.past, rows.shape[1]), np.float32)  # silence
     after = np.zeros((model.future + 1, rows.shape[1]), np.float32)
     columns = np.concatenate([before, rows, after]).reshape(-1, BANDS)
-    lips = base.basis.components[:, LOWER, 1] - base.basis.components[:, UPPER, 1]  # (B,)
     found = np.zeros((frames, COLUMNS))
     for late in range(COLUMNS):
         shifted = columns[late : late + COLUMNS * (len(rows) + model.past + model.future)]
         windows = torch.from_numpy(shifted.reshape(-1, COLUMNS * BANDS)).unsqueeze(0)
         expression = model.networks(model.standardized(windows)).mean(1)[0]  # (N, B)
-        found[:, late] = expression.double().numpy() @ lips.astype(np.float64)
+        found[:, late] = expression.double().numpy() @ base.basis.gap_weights
     return found.ravel()
 
 

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from lipsync.alignment import prediction
+from lipsync.alignment.offset import Offset, measure_offset
 from lipsync.evaluation.heldout import Instant
 from lipsync.media.clock import sample_count
+from lipsync.speech.mel import COLUMNS
 from lipsync.syncnet.model import SyncNet
 from lipsync.syncnet.score import (
     AVERAGE,
@@ -125,3 +128,23 @@ def score(
     right[firsts - start] = np.abs(best) <= 1
     found = summarise(cosines, windows, AVERAGE)
     return Judged(**vars(found), right=right[frames - start])
+
+
+def score_by_base(
+    audio: np.ndarray, frames: np.ndarray, count: int, fps: float, *openings: np.ndarray
+) -> list[Offset | None]:
+    """How openings (J,) of ``frames`` (J,), of ``count``, go with those that the base predicts.
+
+    None where no base is there, which listens at 25 frames a second.
+
+    audio: (n,) float32 -1..1 at 16 kHz, of the whole video
+    """
+    if not prediction.BASE.is_file() or fps != prediction.FPS:
+        return [None] * len(openings)
+    predicted = prediction.predict_opening(prediction.load_base(), audio, count)
+    found: list[Offset | None] = []
+    for opening in openings:
+        filmed = np.full(count, np.nan)
+        filmed[frames] = opening
+        found.append(measure_offset(predicted, filmed, fps, COLUMNS))
+    return found

@@ -6,6 +6,7 @@ speaks: their standard deviation ("spread") and their mean. Synthetic voices com
 there the mouth has to close at p, b and m. No picture is made.
 """
 
+import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,16 +19,16 @@ from lipsync.errors import LipsyncError
 from lipsync.evaluation.mouths import correlation
 from lipsync.media.audio import SAMPLE_RATE, read_audio
 from lipsync.media.clock import frame_count
-from lipsync.motion.adaptation import MotionBase
+from lipsync.motion.adaptation import MotionBase, load_motion_base
 from lipsync.motion.data import (
     MotionData,
+    matched_prediction,
     network_predictions,
     normalise_speech,
-    speaker,
     voiced,
 )
 from lipsync.motion.model import MotionNet
-from lipsync.motion.opening import LOWER, UPPER
+from lipsync.motion.targets import CLOSED
 from lipsync.speech.encoder import SpeechEncoder
 from lipsync.training.data import AudioData
 
@@ -111,14 +112,13 @@ def hear(
     """
     data = _audio(voice, own, encoder)
     frames = np.arange(data.frames)
-    opening = own.shape.opening(speaker(model, data, frames)(frames))
+    opening = own.shape.opening(matched_prediction(model, data, frames)(frames))
     heard = voiced(data, frames)
     spoken = own.valid & voiced(own, np.arange(own.frames))
     filmed = own.shape.opening(own.expression.numpy()[spoken])
     agreement = None
     if base is not None:
-        lips = base.basis.components[:, LOWER, 1] - base.basis.components[:, UPPER, 1]
-        theirs = network_predictions(base.model, data, frames).mean(1) @ lips
+        theirs = network_predictions(base.model, data, frames).mean(1) @ base.basis.gap_weights
         agreement = correlation(opening[heard], theirs[heard])
     closed = [
         opening[_during(start, end, data.fps, len(opening))].min() < closed_below
@@ -129,6 +129,26 @@ def hear(
         mean=float(opening[heard].mean() / max(filmed.mean(), 1e-9)),
         closed=np.array(closed, bool),
         agreement=agreement,
+    )
+
+
+def measure_voices(
+    model: MotionNet, own: MotionData, encoder: SpeechEncoder, training_end: int, base: Path | None
+) -> dict[str, float | None]:
+    """Figures of the voices of data/voices.
+
+    Args:
+        model: the person's, on any device
+        own: with normalised speech, on the CPU
+        training_end: frame at which the training part ends, which says what a closed mouth is
+        base: file of the base of motion that the person's network began as
+    """
+    training = own.expression.numpy()[:training_end][own.valid[:training_end]]
+    below = float(np.quantile(own.shape.opening(training), CLOSED))
+    known = load_motion_base(base) if base else None
+    model = copy.deepcopy(model).cpu()
+    return figures(
+        {each.name: hear(each, model, own, encoder, below, known) for each in read_voices()}
     )
 
 

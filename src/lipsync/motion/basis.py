@@ -13,6 +13,7 @@ import numpy as np
 
 from lipsync.faces.landmarks import LIPS, POINTS
 from lipsync.geometry.model import ShapeModel
+from lipsync.motion.opening import gap_weights
 
 LIP_WEIGHT = 3.0  # of a lip's displacement; other vertices count 1, as in ``geometry.fit``
 MOST_FRAMES = 300  # of a person, evenly spread; who has so many counts fully
@@ -29,6 +30,11 @@ class Basis:
     """
 
     components: np.ndarray
+
+    @property
+    def gap_weights(self) -> np.ndarray:
+        """(B,) float64: what a coefficient adds to the gap between the inner lips."""
+        return gap_weights(self.components)
 
     def coefficients(self, model: ShapeModel) -> np.ndarray:
         """(E, B) float64 matrix that takes a person's expressions to those of the basis."""

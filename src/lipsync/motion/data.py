@@ -146,7 +146,7 @@ def voiced(data: AudioData, frames: np.ndarray) -> np.ndarray:
     return speaking(data.rows(frames).cpu().numpy(), data.per_decibel)
 
 
-def speaker(
+def matched_prediction(
     model: MotionNet, data: AudioData, heard: np.ndarray
 ) -> Callable[[np.ndarray], np.ndarray]:
     """What the avatar does when it hears frames (B,) of ``data``: expressions (B, E).

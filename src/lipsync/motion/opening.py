@@ -54,8 +54,13 @@ def gap_of(shape: ShapeModel) -> tuple[np.ndarray, float]:
     Returns:
         (E,) float64 weights and the gap of the mean face, in eye distances
     """
-    weights = shape.components[:, LOWER, 1] - shape.components[:, UPPER, 1]
-    return weights.astype(np.float64), float(shape.mean[LOWER, 1] - shape.mean[UPPER, 1])
+    offset = float(shape.mean[LOWER, 1] - shape.mean[UPPER, 1])
+    return gap_weights(shape.components), offset
+
+
+def gap_weights(components: np.ndarray) -> np.ndarray:
+    """(E,) float64: what each of some displacements (E, V, 3) adds to the gap."""
+    return (components[:, LOWER, 1] - components[:, UPPER, 1]).astype(np.float64)
 
 
 class OpeningMatcher:

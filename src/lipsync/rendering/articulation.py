@@ -45,7 +45,7 @@ class Articulation:
         info, rows = self._avatar.info, rows[: self._most]
         if not len(rows):
             return
-        self._normaliser.warm(rows)
+        self._normaliser.push(rows)
         again = copy.deepcopy(self._normaliser)
         stream = WindowStream(self.silence, info.past, info.future)
         windows = np.concatenate([stream.push(again.push(rows)), stream.finish()])

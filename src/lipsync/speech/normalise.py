@@ -10,8 +10,8 @@ powers are counted from the long-term spectrum of the voice that is heard, and f
 
 A column becomes its distance from the voice's mean column, plus ``HEADROOM``; what is fainter than
 that, digital silence too, is 0. Both statistics look back only and forget with a time constant of
-a minute, so a live stream is treated as a file is. A file is heard for up to a minute beforehand
-(`warm`); a live stream begins with a usual voice.
+a minute, so a live stream is treated as a file is. A file is heard for up to a minute beforehand; a
+live stream begins with a usual voice.
 
 Features of networks, which know no level (``per_decibel`` is 0), are left as they are.
 """
@@ -62,10 +62,6 @@ class Normaliser:
             out[number] = (found * self.per_decibel).ravel()
         return out
 
-    def warm(self, rows: np.ndarray) -> None:
-        """Hear rows (B, D) beforehand."""
-        self.push(rows)
-
     def _learn(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Take columns into the statistics; the voice (bands,) and how much of each is heard."""
         level = columns.mean(1)  # (I,)
@@ -92,7 +88,7 @@ class Normaliser:
 def normalised(rows: np.ndarray, per_decibel: float, instants: int, fps: float) -> np.ndarray:
     """Rows (N, D) of a whole recording, as a file is heard."""
     normaliser = Normaliser(per_decibel, instants, fps)
-    normaliser.warm(rows[: round(WARM_UP * fps)])
+    normaliser.push(rows[: round(WARM_UP * fps)])
     return normaliser.push(rows)
 
 
