@@ -12,6 +12,7 @@ bootstrap, and of its spread over the real one:
 - own: the network that the target's training part teaches, without a base
 - base: the base as it is; of the target it knows mean, amplitude and mean audio feature
 - adapted: as stage train_motion adapts it
+- matched: spread of the adapted one's openings after they are matched, as the avatar shows them
 
 With --numbers a base is trained over so many of the others, drawn by chance, too.
 """
@@ -30,7 +31,7 @@ from lipsync.evaluation.bootstrap import BLOCK_SECONDS, Blocks, correlations, in
 from lipsync.geometry.storage import read_geometry
 from lipsync.motion.adaptation import MotionBase, adopt, between, choose_share
 from lipsync.motion.calibration import calibrate
-from lipsync.motion.data import MotionData, load_motion_data, predict
+from lipsync.motion.data import MotionData, load_motion_data, matched_prediction, predict
 from lipsync.motion.model import MotionNet
 from lipsync.motion.params import MotionParams
 from lipsync.motion.task import MotionTask
@@ -46,10 +47,11 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Answer:
-    """Openings (H,) of the held-out part, and what was chosen."""
+    """Openings (H,) of the held-out part, what was chosen, and the openings that are shown."""
 
     opening: np.ndarray
     chosen: str = ""
+    matched: np.ndarray | None = None
 
 
 def load_speaker(work: Path, name: str, split: SplitParams, late: float) -> Speaker:
@@ -134,14 +136,22 @@ def ask_base(speaker: Speaker, base: MotionBase, params: MotionParams) -> tuple[
     share, adapted = choose_share(adopted, trained, data, task.targets)
     found = calibrate(adapted, data, task.targets, params, trusted=True)
     chosen = f"adaptation {share:.2f}, ridge {found.share:.1f}, gain {found.gain:.2f}"
-    return Answer(opening(alone, speaker)), Answer(opening(adapted, speaker), chosen)
+    everything = np.arange(data.frames)
+    shown = matched_prediction(adapted, data, everything)(held_out(speaker))
+    matched = data.shape.opening(shown)
+    return Answer(opening(alone, speaker)), Answer(opening(adapted, speaker), chosen, matched)
+
+
+def filmed(speaker: Speaker) -> np.ndarray:
+    """(H,) openings of the held-out part."""
+    data = speaker.data
+    assert isinstance(data, MotionData)
+    return data.shape.opening(data.expression.numpy()[held_out(speaker)])
 
 
 def cell(answer: Answer, speaker: Speaker) -> str:
     """r with its interval, and the spread."""
-    data = speaker.data
-    assert isinstance(data, MotionData)
-    real = data.shape.opening(data.expression.numpy()[held_out(speaker)])
+    data, real = speaker.data, filmed(speaker)
     blocks = Blocks(len(real), BLOCK_SECONDS * data.fps)
     edges = interval(correlations(blocks, answer.opening, real))
     r = np.corrcoef(answer.opening, real)[0, 1]
@@ -172,8 +182,8 @@ def main() -> None:
         for name in names
         if name not in arguments.without
     }
-    print("| target | people in the base | own | base | adapted | chosen |")
-    print("|---|---|---|---|---|---|")
+    print("| target | people in the base | own | base | adapted | matched | chosen |")
+    print("|---|---|---|---|---|---|---|")
     for target in arguments.targets:
         speaker, group = speakers[target], groups.get(target, target)
         others = [each for name, each in speakers.items() if groups.get(name, name) != group]
@@ -183,6 +193,8 @@ def main() -> None:
             base = train_base([others[i] for i in sorted(order[:number])], params)
             answers = (own, *ask_base(speaker, base, params))
             cells = [cell(answer, speaker) for answer in answers]
+            assert answers[2].matched is not None
+            cells.append(f"{answers[2].matched.std() / filmed(speaker).std():.2f}")
             chosen = f"{answers[2].chosen}; own: {own.chosen}"
             print(f"| {' | '.join([target, str(number), *cells, chosen])} |", flush=True)
 
