@@ -1,7 +1,7 @@
 """How well a base of motion predicts the expression of people whom it never saw.
 
     python benchmarks/motion_base.py WORK --targets outdoor_10s [--groups GROUPS.json]
-        [--late LATE.json] [--numbers 2 4 8]
+        [--late LATE.json] [--numbers 2 4 8 | --base FILE]
 
 WORK is a project in which `fit_geometry` and `extract_audio_features` have run for all its people.
 For each target a base is trained over all the others, without those of the target's group (several
@@ -14,7 +14,9 @@ bootstrap, and of its spread over the real one:
 - adapted: as stage train_motion adapts it
 - matched: spread of the adapted one's openings after they are matched, as the avatar shows them
 
-With --numbers a base is trained over so many of the others, drawn by chance, too.
+With --numbers a base is trained over so many of the others, drawn by chance, too. With --base none
+is trained: this file's is asked, like models/shared/base/motion.safetensors, whom the targets must
+not have taught.
 """
 
 import argparse
@@ -29,7 +31,13 @@ from lipsync.base.motion import Speaker, motion_people
 from lipsync.base.session import statistics
 from lipsync.evaluation.bootstrap import BLOCK_SECONDS, Blocks, correlations, interval
 from lipsync.geometry.storage import read_geometry
-from lipsync.motion.adaptation import MotionBase, adopt, between, choose_share
+from lipsync.motion.adaptation import (
+    MotionBase,
+    adopt,
+    between,
+    choose_share,
+    load_motion_base,
+)
 from lipsync.motion.calibration import calibrate
 from lipsync.motion.data import MotionData, load_motion_data, matched_prediction, predict
 from lipsync.motion.model import MotionNet
@@ -159,6 +167,16 @@ def cell(answer: Answer, speaker: Speaker) -> str:
     return f"{r:.2f}{within}; {answer.opening.std() / real.std():.2f}"
 
 
+def row(speaker: Speaker, number: str, base: MotionBase, own: Answer, params: MotionParams) -> str:
+    """A line of the table."""
+    answers = (own, *ask_base(speaker, base, params))
+    cells = [cell(answer, speaker) for answer in answers]
+    assert answers[2].matched is not None
+    cells.append(f"{answers[2].matched.std() / filmed(speaker).std():.2f}")
+    chosen = f"{answers[2].chosen}; own: {own.chosen}"
+    return f"| {' | '.join([speaker.name, number, *cells, chosen])} |"
+
+
 def main() -> None:
     """Print the table, a row as soon as it is known."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -168,6 +186,7 @@ def main() -> None:
     parser.add_argument("--late", type=Path, help="JSON: recording -> frames of late audio")
     parser.add_argument("--without", nargs="*", default=[], help="recordings to leave out")
     parser.add_argument("--numbers", nargs="*", type=int, default=[], help="of people in a base")
+    parser.add_argument("--base", type=Path, help="file of a base of motion that is asked")
     arguments = parser.parse_args()
     work = arguments.work.resolve()
     torch.set_num_threads(1)
@@ -189,14 +208,13 @@ def main() -> None:
         others = [each for name, each in speakers.items() if groups.get(name, name) != group]
         own = ask_own(speaker, params)
         order = np.random.default_rng(SEED).permutation(len(others))
+
+        if arguments.base:
+            print(row(speaker, "", load_motion_base(arguments.base), own, params), flush=True)
+            continue
         for number in (*(n for n in arguments.numbers if n < len(others)), len(others)):
             base = train_base([others[i] for i in sorted(order[:number])], params)
-            answers = (own, *ask_base(speaker, base, params))
-            cells = [cell(answer, speaker) for answer in answers]
-            assert answers[2].matched is not None
-            cells.append(f"{answers[2].matched.std() / filmed(speaker).std():.2f}")
-            chosen = f"{answers[2].chosen}; own: {own.chosen}"
-            print(f"| {' | '.join([target, str(number), *cells, chosen])} |", flush=True)
+            print(row(speaker, str(number), base, own, params), flush=True)
 
 
 if __name__ == "__main__":

@@ -78,6 +78,26 @@ def test_the_level_moves_the_lips_as_far(base: MotionBase, root: Path, gain: flo
     assert np.mean(ratios) == pytest.approx(1, abs=0.1)
 
 
+@pytest.mark.parametrize("room", [0.0, 10 ** (-55 / 20)])
+def test_a_pause_and_the_end_close_the_mouth_without_a_jump(base: MotionBase, root: Path, room):
+    """5 s within speech, and 3 s after it: digital silence, or a room's noise at -55 dB."""
+    rest = predicted(base, np.zeros(2 * 16_000))[0][25]
+    for path in voices(root):
+        samples = read_audio(path)
+        pause, end = np.zeros(5 * 16_000), np.zeros(3 * 16_000)
+        spoken = np.concatenate([samples, pause, samples, end])
+        noise = np.random.default_rng(0).normal(0, room, len(spoken))
+        gaps, voiced = predicted(base, spoken + noise)
+        usual = gaps[voiced].std()
+        first, second = len(samples) * FPS // 16_000, len(gaps) - 3 * FPS
+        for begin, stop in ((first, first + 5 * FPS), (second, len(gaps))):
+            still = gaps[begin + FPS // 2 : stop - FPS // 2]
+            assert np.abs(still - rest).max() < 0.1 * usual, path.stem
+            around = slice(begin - FPS // 2, min(stop + FPS // 2, len(gaps)))
+            jumps = np.abs(np.diff(gaps[around]))
+            assert jumps.max() <= 1.2 * np.abs(np.diff(gaps[voiced])).max(), path.stem
+
+
 def test_women_and_men_move_the_lips_as_far(base: MotionBase, root: Path):
     spread = {}
     for path in voices(root):
