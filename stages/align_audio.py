@@ -4,8 +4,7 @@ import sys
 from pathlib import Path
 
 from lipsync.alignment.correction import choose_delay, delay, describe
-from lipsync.alignment.offset import Offset, unmeasured
-from lipsync.alignment.prediction import BASE, load_base, measure_recording, remedy
+from lipsync.alignment.prediction import load_base, measure_recording
 from lipsync.alignment.report import write_curve, write_offset
 from lipsync.geometry.storage import read_geometry
 from lipsync.media.audio import SAMPLE_RATE, read_audio, write_wav
@@ -18,9 +17,10 @@ from lipsync.stage import stage
 def align_audio(params: PersonParams) -> None:
     data, metrics = Path("data") / params.person, Path("metrics") / params.person
     fps, wanted = params[FramesParams].fps, params.audio_offset
-    measured = measure(data, fps, needed=wanted == "auto")
-    applied = choose_delay(wanted, measured, 1 / fps)
+    shape, track = read_geometry(data / "geometry.npz")
     audio = read_audio(data / "audio.wav")
+    measured = measure_recording(load_base(), audio, shape, track, fps)
+    applied = choose_delay(wanted, measured, 1 / fps)
     write_wav(data / "speech.wav", delay(audio, applied, SAMPLE_RATE))
     write_offset(metrics / "offset.json", measured, applied)
     write_curve(metrics / "alignment", measured)
@@ -29,14 +29,6 @@ def align_audio(params: PersonParams) -> None:
         print(f"warning: {params.video}: {found}", file=sys.stderr)
     else:
         print(found)
-
-
-def measure(data: Path, fps: float, needed: bool) -> Offset:
-    """The recording's offset. A base that is missing is an error only where it is ``needed``."""
-    shape, track = read_geometry(data / "geometry.npz")
-    if not needed and not BASE.is_file():
-        return unmeasured(f"{BASE.as_posix()} is missing; {remedy(BASE)}")
-    return measure_recording(load_base(), read_audio(data / "audio.wav"), shape, track, fps)
 
 
 if __name__ == "__main__":

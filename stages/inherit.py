@@ -1,6 +1,5 @@
 """Lay out what one person takes over: the base's networks, or somebody's SyncNet, or nothing."""
 
-import sys
 from pathlib import Path
 
 from lipsync.base.inherited import (
@@ -23,11 +22,7 @@ def inherit(params: PersonParams) -> None:
     """Copy what the person inherits; write about.json, which the trainings go by."""
     folder, adapter = Path("models") / params.person / "inherited", params[AdapterParams]
     source = BASE if params[BaseParams].people else SHIPPED
-    base = None
-    if params.base and source == SHIPPED and not source.is_dir():
-        print(f"{source}: not there, so everything is trained from nothing", file=sys.stderr)
-    elif params.base:
-        base = read_base(source)
+    base = read_base(source) if params.base else None
     syncnet, of = None, params.syncnet_of
     if of is not None:
         syncnet = Path(of) if of.endswith(SYNCNET_SUFFIX) else SHARED / f"{of}{SYNCNET_SUFFIX}"

@@ -68,6 +68,7 @@ def train_generator(params: PersonParams) -> None:
         session.compute,
         session.seed,
         vgg.to(device) if vgg else None,
+        adapted=base is not None,
     )
     state = session.train(model, task, chosen, params[Epochs].root)
     refiner = state.ema

@@ -138,7 +138,15 @@ def test_a_base_is_shared_in_half_precision(tmp_path, monkeypatch):
     save_motion_base(BASE / MOTION, MotionBase(motion, Basis(components)))
     save_syncnet(BASE / SYNCNET, SyncNet(64, 320, channels=8), Trust(0.5, 0.4, 0.6))
     save_generator(BASE / GENERATOR, Refiner(64, channels=(16, 16)), 1.0)
-    (BASE / BASE_INFO).write_text(json.dumps({"people": ["a"], "kind": {}}))
+    kind = {"frames.fps": 25.0, "the number of speech features": 320}
+    for other in ({"frames.fps": 30.0}, {"the number of speech features": 1024}):
+        (BASE / BASE_INFO).write_text(json.dumps({"people": ["a"], "kind": kind | other}))
+        with pytest.raises(
+            LipsyncError, match=r"also measures offsets, so it needs speech\.encoder"
+        ):
+            share_base()
+    assert not SHIPPED.exists()
+    (BASE / BASE_INFO).write_text(json.dumps({"people": ["a"], "kind": kind}))
     assert share_base() == SHIPPED
     for name in (MOTION, SYNCNET, GENERATOR):
         assert (SHIPPED / name).stat().st_size < 0.7 * (BASE / name).stat().st_size

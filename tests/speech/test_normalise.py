@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lipsync.speech.mel import MelEncoder
-from lipsync.speech.normalise import WARM_UP, Normaliser, normalised, speaking
+from lipsync.speech.normalise import RECENT, WARM_UP, Normaliser, normalised, speaking
 
 RATE, FPS = 16_000, 25
 MEL = MelEncoder(FPS)
@@ -96,3 +96,20 @@ def test_features_without_a_level_stay_as_they_are():
     rows = np.random.default_rng(0).normal(size=(10, 32)).astype(np.float32)
     np.testing.assert_array_equal(normalised(rows, 0.0, 2, FPS), rows)
     assert speaking(rows, 0.0).all()
+
+
+def test_live_speech_that_begins_at_once_is_heard():
+    words = babble()[RATE:]  # from the first syllable on
+    rows = features(words)
+    live, file = Normaliser(*SETTINGS).push(rows)[:FPS], normalised(rows, *SETTINGS)[:FPS]
+    assert speaking(live, MEL.per_decibel).sum() >= 0.8 * speaking(file, MEL.per_decibel).sum() > 0
+
+
+def test_a_noise_that_begins_later_is_silence_after_some_seconds():
+    words = babble(20)
+    begins, known = 10 * RATE, round((10 + RECENT) * FPS)
+    words[begins:] = np.random.default_rng(1).normal(size=len(words) - begins) * 10 ** (-40 / 20)
+    rows = Normaliser(*SETTINGS).push(features(words))
+    assert rows[10 * FPS + 2 : 10 * FPS + 12].max() > 0
+    assert not speaking(rows, MEL.per_decibel)[known:].any()
+    assert rows[known:].mean() < 0.02 * rows[: 10 * FPS].mean()

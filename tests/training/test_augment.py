@@ -77,11 +77,11 @@ def test_zoom_and_rotation_are_as_large_as_said():
     assert -0.58 < rise.min() < -0.5
 
 
-def test_a_room_colours_a_window_alike_and_leaves_silence():
+def test_a_tilt_bends_the_spectrum_of_a_window_alike_and_leaves_silence():
     rows = torch.full((200, 3, 8), 0.5)
     rows[:, 2] = 0
     draw = torch.Generator().manual_seed(0)
-    found = augment.room(rows, 4.0, 0.0125, 2, draw)
+    found = augment.tilt(rows, 4.0, 0.0125, 2, draw)
     assert (found[:, 2] == 0).all()
     torch.testing.assert_close(found[:, 0], found[:, 1])
     torch.testing.assert_close(found[..., :4], found[..., 4:])  # both instants

@@ -89,12 +89,13 @@ class Inherited:
 def read_base(folder: Path = BASE) -> dict[str, Any]:
     """What stage train_base said of a base; LipsyncError if there is none."""
     path = folder / BASE_INFO
+    remedy = f"`git checkout {folder}`" if folder == SHIPPED else "run `dvc repro train_base`"
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise LipsyncError(f"{path}: no such file; run `dvc repro train_base`") from None
+        raise LipsyncError(f"{path}: no such file; {remedy}") from None
     except (OSError, ValueError) as error:
-        raise LipsyncError(f"{path}: damaged: {error}; run `dvc repro train_base`") from error
+        raise LipsyncError(f"{path}: damaged: {error}; {remedy}") from error
 
 
 def write_inherited(inherited: Inherited, syncnet: Path | None) -> None:
@@ -126,7 +127,7 @@ def write_inherited(inherited: Inherited, syncnet: Path | None) -> None:
 
 def _remedy(source: Path) -> str:
     if source.parent == SHIPPED:
-        return f"`git checkout {SHIPPED}` brings it back, and base: false does without it"
+        return f"`git checkout {SHIPPED}` brings it back"
     if source.parent == SHARED:
         return (
             f"`lipsync share {source.stem}` publishes that person's SyncNet, and `dvc pull` "

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from lipsync.alignment.prediction import FPS
 from lipsync.base.inherited import (
     BASE,
     BASE_INFO,
@@ -18,6 +19,7 @@ from lipsync.base.inherited import (
 from lipsync.errors import LipsyncError, first_line
 from lipsync.files import atomic_path
 from lipsync.params import SYNCNET_SUFFIX
+from lipsync.speech.mel import BANDS, COLUMNS
 from lipsync.training.tensors import read_tensors, write_tensors
 
 BASE_NAME = "base"  # which no person may have
@@ -54,12 +56,19 @@ def share_base() -> Path:
     It is part of the project, so git tracks it.
 
     Raises:
-        LipsyncError: there is no base, or one of its files is damaged.
+        LipsyncError: there is no base, it learned from other audio features or another frame rate
+            than offsets are measured with, or one of its files is damaged.
     """
     info = read_base()
     if not info["people"]:
         raise LipsyncError(
             f"{BASE}: a base of nobody; name people in base.people and run `dvc repro train_base`"
+        )
+    kind = info["kind"]
+    if (kind["frames.fps"], kind["the number of speech features"]) != (FPS, COLUMNS * BANDS):
+        raise LipsyncError(
+            f"{BASE}: a base that ships also measures offsets, so it needs speech.encoder: mel and "
+            f"frames.fps: {FPS:.0f}; set them, or keep your base in base.people"
         )
     networks = {name: read_tensors(BASE / name) for name in (SYNCNET, MOTION, GENERATOR)}
     for name, (header, tensors) in networks.items():

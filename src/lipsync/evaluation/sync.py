@@ -135,11 +135,11 @@ def score_by_base(
 ) -> list[Offset | None]:
     """How openings (J,) of ``frames`` (J,), of ``count``, go with those that the base predicts.
 
-    None where no base is there, which listens at 25 frames a second.
+    None at another rate than 25 frames a second, which the base learned from.
 
     audio: (n,) float32 -1..1 at 16 kHz, of the whole video
     """
-    if not prediction.BASE.is_file() or fps != prediction.FPS:
+    if fps != prediction.FPS:
         return [None] * len(openings)
     predicted = prediction.predict_opening(prediction.load_base(), audio, count)
     found: list[Offset | None] = []

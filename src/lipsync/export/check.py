@@ -25,6 +25,7 @@ from lipsync.rendering.refiner import MASKS, OUTPUTS, PICTURES, refiner_inputs
 from lipsync.retrieval.face import FaceMaker
 from lipsync.retrieval.target import make_target
 from lipsync.speech.encoder import SpeechEncoder
+from lipsync.speech.normalise import normalised, normalised_silence
 from lipsync.speech.windows import speech_windows
 
 BATCH_SIZES = (1, 2, 5)  # of the comparison with PyTorch; the export itself is traced with 2
@@ -35,7 +36,7 @@ Inputs = dict[str, np.ndarray]
 
 
 def sample_speech(motion: MotionNet, encoder: SpeechEncoder, fps: float) -> np.ndarray:
-    """Windows (SAMPLES, K, D) float32: noise that swells from silence to full level, as heard.
+    """Normalised windows (SAMPLES, K, D) float32 of noise that swells from silence to full level.
 
     Raises LipsyncError if the motion network was trained on speech of another dimension.
     """
@@ -48,7 +49,9 @@ def sample_speech(motion: MotionNet, encoder: SpeechEncoder, fps: float) -> np.n
     samples = sample_count(SAMPLES, fps, SAMPLE_RATE)
     noise = np.random.default_rng(0).uniform(-1, 1, samples)
     rows = encoder.encode((np.linspace(0, 1, samples) * noise).astype(np.float32), SAMPLES)
-    return speech_windows(rows, encoder.silence, np.arange(SAMPLES), motion.past, motion.future)
+    rows = normalised(rows, encoder.per_decibel, encoder.instants, fps)
+    silence = normalised_silence(encoder.silence, encoder.per_decibel)
+    return speech_windows(rows, silence, np.arange(SAMPLES), motion.past, motion.future)
 
 
 def sample_inputs(maker: FaceMaker, film: Film, expressions: np.ndarray) -> Inputs:

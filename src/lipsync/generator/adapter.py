@@ -9,6 +9,7 @@ product is added to W, and nothing is left to pay for.
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +17,10 @@ import torch.nn.functional as F
 from torch import nn
 
 Layer = nn.Conv1d | nn.Conv2d | nn.Linear
+CONVOLUTIONS: dict[type[nn.Module], Callable[..., torch.Tensor]] = {
+    nn.Conv1d: F.conv1d,
+    nn.Conv2d: F.conv2d,
+}
 MARK = "lora_"  # what the names of all adapter tensors contain
 
 
@@ -63,9 +68,11 @@ class Adapted(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """As the layer's: one operation with the changed weights, cheaper than two."""
         weight, bias = self._weights()
-        if isinstance(self.layer, nn.Linear):
+        layer = self.layer
+        if isinstance(layer, nn.Linear):
             return F.linear(x, weight, bias)
-        return self.layer._conv_forward(x, weight, bias)
+        convolve = CONVOLUTIONS[type(layer)]
+        return convolve(x, weight, bias, layer.stride, layer.padding, groups=layer.groups)
 
     @torch.no_grad()
     def merged(self) -> Layer:

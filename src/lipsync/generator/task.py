@@ -14,7 +14,6 @@ from torch.nn import functional as F
 
 from lipsync.errors import LipsyncError
 from lipsync.generator import losses as L
-from lipsync.generator.adapter import MARK
 from lipsync.generator.model import Decided, Refiner, compose
 from lipsync.generator.params import GeneratorParams
 from lipsync.generator.perceptual import VGGFeatures
@@ -88,6 +87,7 @@ class GeneratorTask:
         syncnet: frozen, on the device; for the sync loss, and for the perceptual one without
             ``vgg``
         vgg: frozen, on the device; for the perceptual loss in place of SyncNet
+        adapted: whether the model begins as a base, which knows most already
 
     Attributes:
         exemplars: at the working size
@@ -106,6 +106,8 @@ class GeneratorTask:
         compute: Compute,
         seed: int,
         vgg: VGGFeatures | None = None,
+        *,
+        adapted: bool = False,
     ) -> None:
         if params.losses.sync > 0 and params.clip < syncnet.frames:
             raise LipsyncError(
@@ -113,7 +115,7 @@ class GeneratorTask:
                 "raise it, or set generator.losses.sync: 0"
             )
         self.model, self.syncnet, self.data = model, syncnet, data
-        self.vgg, self.material = vgg, material
+        self.vgg, self.material, self._adapted = vgg, material, adapted
         self.params, self.compute, self.seed = params, compute, seed
         self.starts = runs(data.valid[: split.training_end], params.clip)
         if not len(self.starts):
@@ -152,8 +154,7 @@ class GeneratorTask:
 
     def steps(self) -> int:
         """Steps in an epoch."""
-        adapted = any(MARK in name for name, _ in self.model.named_parameters())
-        return epoch_steps(len(self.starts), self.params, adapted)
+        return epoch_steps(len(self.starts), self.params, self._adapted)
 
     def losses(self, epoch: int, step: int) -> dict[str, torch.Tensor]:
         """All losses of one batch of clips, and their weighted sum."""

@@ -13,7 +13,7 @@ from lipsync.geometry.model import ShapeModel
 from lipsync.geometry.storage import read_geometry
 from lipsync.motion.model import MotionNet
 from lipsync.motion.opening import OpeningMatcher, OpeningRange
-from lipsync.speech.normalise import normalised, speaking
+from lipsync.speech.normalise import normalised, normalised_silence, speaking
 from lipsync.speech.windows import speech_windows
 from lipsync.training.data import SPEECH, AudioData, audio_fields, read_arrays
 
@@ -49,7 +49,7 @@ def normalise_speech(data: A) -> A:
     speech = data.speech.cpu().numpy()
     rows = speech[data.past : len(speech) - data.future]
     rows = normalised(rows, data.per_decibel, data.instants, data.fps)
-    silence = speech[:1] if not data.per_decibel else np.zeros_like(speech[:1])
+    silence = normalised_silence(speech[:1], data.per_decibel)
     before, after = (np.repeat(silence, count, 0) for count in (data.past, data.future))
     padded = torch.from_numpy(np.concatenate([before, rows, after]))
     return replace(data, speech=padded.to(data.speech.device))
@@ -149,9 +149,11 @@ def voiced(data: AudioData, frames: np.ndarray) -> np.ndarray:
 def matched_prediction(
     model: MotionNet, data: AudioData, heard: np.ndarray
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """What the avatar does when it hears frames (B,) of ``data``: expressions (B, E).
+    """Expressions (B, E) of an avatar that hears frames (B,) of ``data``.
 
-    Openings are matched as if the speech of the frames ``heard`` (T,) were a file.
+    Openings are matched as if the speech of the frames ``heard`` (T,) were a file that was heard
+    beforehand. Of a file's rendering it differs in that nothing is learned a second time while the
+    avatar speaks.
 
     data: with normalised speech
     """

@@ -3,7 +3,7 @@
 Predictions of least squares move toward the mean, and for a voice that the network does not know
 they move less still. So the quantiles of the predicted gaps, over the frames in which somebody
 speaks, are mapped to the quantiles of the gaps that were filmed in speech (histogram matching):
-a monotone, piecewise linear function of the gap, which leaves the mouth of silence as it is.
+a monotone, piecewise linear function of the gap. Gaps up to that of silence stay as they are.
 
 The quantiles of predictions are those of the voice that is heard, up to now, and to begin with
 those of the person's own voice. A file is heard for up to a minute beforehand.
@@ -114,10 +114,10 @@ class OpeningFunction:
         self._from = np.concatenate([[rest], ascending])
         self._to = to = np.maximum(np.concatenate([[rest], opening.filmed]), rest)
         most, middle = STEEPEST * np.diff(self._from), len(to) // 2  # the median
-        for i in range(middle + 1, len(to)):
-            to[i] = min(to[i], to[i - 1] + most[i - 1])
         for i in range(middle - 1, 0, -1):
             to[i] = max(to[i], to[i + 1] - most[i])
+        for i in range(1, len(to)):
+            to[i] = min(to[i], to[i - 1] + most[i - 1])
         slope = (self._to[-1] - self._to[-2]) / (self._from[-1] - self._from[-2])
         self._beyond = float(np.clip(slope, *BEYOND))
 

@@ -28,7 +28,7 @@ class MotionParams(OptimizerParams, key="motion"):
     closed: float = Field(1.0, ge=0)  # extra weight of frames whose lips are closed
     largest_gain: float = Field(1.5, ge=1)  # of the amplitude, by which predictions are enlarged
     gain: float = Field(6.0, ge=0)  # augmentation: dB of speech level at most, either way
-    room: float = Field(4.0, ge=0)  # of a base: dB by which the spectrum's colour varies
+    tilt: float = Field(4.0, ge=0)  # of a base: dB by which the spectrum's colour varies
     vocal_tract: float = Field(0.1, ge=0, lt=0.5)  # of a base: by which bands are stretched
     noise: float = Field(0.1, ge=0, le=1)  # augmentation: of a feature's spread
     mask: float = Field(0.05, ge=0, lt=1)  # augmentation: share of the features that is left out

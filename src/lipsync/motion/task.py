@@ -117,7 +117,7 @@ class MotionTask:
         wanted, weight = self._wanted(clips, late)
         rows = augment.loudness(rows, params.gain, data.per_decibel, draw)
         if self._of_base and data.per_decibel:  # bands of a spectrum
-            rows = augment.room(rows, params.room, data.per_decibel, data.instants, draw)
+            rows = augment.tilt(rows, params.tilt, data.per_decibel, data.instants, draw)
             rows = augment.vocal_tract(rows, params.vocal_tract, data.instants, draw)
         rows = self._spoil(self.model.standardized(rows), draw)
         predicted = self.model.networks(rows) - self.model.centre  # (B, M, L, E)

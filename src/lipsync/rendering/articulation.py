@@ -1,7 +1,8 @@
-"""From audio features to expressions, for one voice: what is heard changes what is expected.
+"""From audio features to expressions, for one voice.
 
-Features are normalised, the motion network predicts, and the opening of the mouth is matched. Both
-ends keep statistics of the voice, so each audio needs an ``Articulation`` of its own.
+Features are normalised, the motion network predicts, and the opening of the mouth is matched. The
+first and the last step keep statistics of the voice, so each audio needs an ``Articulation`` of its
+own.
 """
 
 import copy
@@ -11,7 +12,7 @@ import numpy as np
 from lipsync.motion.opening import OpeningMatcher
 from lipsync.rendering.avatar import Avatar
 from lipsync.speech.encoder import SpeechEncoder
-from lipsync.speech.normalise import WARM_UP, Normaliser, speaking
+from lipsync.speech.normalise import WARM_UP, Normaliser, normalised_silence, speaking
 from lipsync.speech.windows import WindowStream
 
 
@@ -25,7 +26,7 @@ class Articulation:
         fps = avatar.info.fps
         self._normaliser = Normaliser(encoder.per_decibel, encoder.instants, fps)
         self._matcher = OpeningMatcher(avatar.info.opening.range(avatar.shape))
-        self.silence = np.zeros_like(encoder.silence) if encoder.per_decibel else encoder.silence
+        self.silence = normalised_silence(encoder.silence, encoder.per_decibel)
         self._most = round(WARM_UP * fps)  # rows
 
     def normalise(self, rows: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ motion stays motion.
 import torch
 from torch.nn import functional as F
 
-WAVES = 3  # over the bands, of which a room's curve is made
+WAVES = 3  # over the bands, of which a tilt is made
 
 
 def uniform(
@@ -69,14 +69,14 @@ def loudness(
     return torch.where(rows > 0, (rows + added).clamp_min(0), rows)
 
 
-def room(
+def tilt(
     rows: torch.Tensor,
     decibels: float,
     per_decibel: float,
     instants: int,
     generator: torch.Generator,
 ) -> torch.Tensor:
-    """Colour the spectrum of each window as another microphone or room does.
+    """Bend the spectrum of each window, as another microphone or room does.
 
     Args:
         rows: (B, K, D) log powers of bands from low to high, ``instants`` times; 0 is silence

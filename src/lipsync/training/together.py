@@ -17,8 +17,8 @@ class Together(Generic[T]):
 
     An epoch is rounds in which each person has one step, in an order that is a function of (seed,
     epoch, round). Its length is that of all people's epochs together, so who has less video is
-    looked at more often. Not evenly, everybody has the steps of an epoch of their own instead, all
-    in one such order.
+    looked at more often. Without ``evenly`` each person has the steps of one own epoch, and all
+    steps come in one random order.
 
     Args:
         tasks: by the person's name; all train the same model
