@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lipsync.alignment.correction import delay
 from lipsync.alignment.offset import Offset, measure_offset
-from lipsync.alignment.prediction import FPS
+from lipsync.alignment.prediction import FPS, load_base, predict_opening
 from lipsync.alignment.sync import VideoSync, as_json, as_text, measure_video, verdict, write_plot
-from lipsync.media.audio import SAMPLE_RATE
+from lipsync.media.audio import SAMPLE_RATE, read_audio
 from lipsync.media.video import VideoWriter
 from lipsync.speech.mel import COLUMNS
 from tests.alignment.recording import real_base, tiny_base, voice, write_base
@@ -128,3 +129,23 @@ def test_the_command_writes_a_plot_and_json(clips, base, face_models, tmp_path):
     assert -170 < found["offset_ms"] < -40
     assert found["verdict"].startswith("out of step: the audio is")
     assert (tmp_path / "close_up_5s-sync.png").stat().st_size > 20_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "late"), [("outdoor_10s", 0), ("gestures_30fps_20s", 2), ("head_turns_20s", 0)]
+)
+def test_shifted_clips_are_told_to_one_frame(clips, base, face_models, name, late):
+    """late: frames that the audio comes late, as two other measures found (docs/alignment.md)."""
+    video = clips / f"{name}.mp4"
+    found, audio = measure_video(video, face_models, base), read_audio(video)
+    motion = load_base(base)
+    right = []
+    for frames in range(-8, 9):
+        moved = delay(audio, frames / FPS, SAMPLE_RATE)
+        predicted = predict_opening(motion, moved, len(found.filmed))
+        measured = measure_offset(predicted, found.filmed, FPS, COLUMNS)
+        right.append(abs(measured.seconds * FPS + late + frames) <= 1)
+        if late == frames == 0:
+            assert not measured.excludes(1 / FPS)  # no warning of what is in step
+    assert np.mean(right) >= 0.9
