@@ -56,7 +56,7 @@ def train_base_syncnet(session: BaseSession) -> dict[str, Any]:
         )
         for person in people
     }
-    # SyncNet needs many different moments of a person: 3 s, looked at a hundred times, taught nothing.
+    # SyncNet needs many moments of a person: 3 s, looked at a hundred times, taught nothing.
     task = Together(tasks, session.seed, evenly=False)
     state = session.train("syncnet", model, task, chosen, chosen.epochs)
     averaged = state.ema

@@ -306,11 +306,12 @@ def epoch_steps(starts: int, params: GeneratorParams, adapted: bool = False) -> 
     """Steps in an epoch over clips that begin in so many frames.
 
     About as many frames as the training part has, at most epoch_frames, and at least a quarter of
-    that: a short video is looked at several times. What is ``adapted`` knows most already.
+    that: a short video is looked at several times. What is ``adapted`` knows most already: half of
+    the training part's frames, at most half of epoch_frames.
     """
-    least = 0 if adapted else params.epoch_frames // LEAST_SHARE
-    frames = np.clip(starts, least, params.epoch_frames)
-    return max(1, int(frames) // (params.clips * params.clip))
+    most = params.epoch_frames
+    frames = min(starts, most) // 2 if adapted else min(max(starts, most // LEAST_SHARE), most)
+    return max(1, frames // (params.clips * params.clip))
 
 
 def choose_apart(
