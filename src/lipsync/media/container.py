@@ -18,12 +18,11 @@ from av.error import FFmpegError
 from av.stream import Disposition
 
 from lipsync.errors import LipsyncError, first_line
-from lipsync.media.timeline import NEVER_SHOWN, Timeline
+from lipsync.media.timeline import LATE_END, NEVER_SHOWN, Timeline
 
 log = logging.getLogger(__name__)
 
 MOST_FAILURES = 20  # errors on end of a demuxer, after which nothing more is expected of the file
-LATE_END = Fraction(1, 2)  # s by which a track may end before its header says so, without a word
 PROBE_PACKETS = 60  # of a track, that are tried until one can be decoded
 
 
@@ -187,7 +186,7 @@ def decode(
     if damage.count:
         log.warning("%s: its %s is %s; the rest is used", container.name, kind, damage)
     promised = declared_end(container, stream)
-    if end is not None and promised is not None and end < promised - LATE_END:
+    if end is not None and promised is not None and end < promised - Fraction(LATE_END):
         log.warning(
             "%s: cut off: its %s ends at %.1f s, and the file says %.1f s; what is there is used",
             container.name, kind, end, promised,
@@ -198,7 +197,7 @@ def declared_end(
     container: av.container.InputContainer, stream: av.stream.Stream
 ) -> Fraction | None:
     """Seconds at which a track ends by its own header; None where that would be a guess."""
-    if not {"mov", "mp4", "wav", "avi"} & set(container.format.name.split(",")):
+    if not {"mov", "mp4"} & set(container.format.name.split(",")):
         return None
     if not stream.duration or stream.time_base is None:
         return None

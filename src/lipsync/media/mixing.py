@@ -57,7 +57,8 @@ def _floats(frame: av.AudioFrame, channels: int) -> np.ndarray:
     scale, silence = SCALES[frame.format.name.removesuffix("p")]
     if scale == 1 and samples.dtype == np.float32:
         return samples
-    return ((samples.astype(np.float64) - silence) / scale).astype(np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # a damaged double may be any number
+        return ((samples.astype(np.float64) - silence) / scale).astype(np.float32)
 
 
 def channel_names(frame: av.AudioFrame) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from lipsync.errors import LipsyncError
 from lipsync.media.audio import SAMPLE_RATE, audio_blocks, exactly, write_wav
 from lipsync.media.clock import exact_fps, frame_count, sample_count
 from lipsync.media.colours import BT709, colours_of
-from lipsync.media.container import decode, open_input, video_stream
+from lipsync.media.container import decode, decodes, open_input, video_stream
 from lipsync.media.display import displayed
 from lipsync.media.listening import Choice, choose_track
 from lipsync.media.reader import probe
@@ -111,6 +111,20 @@ def extract(
                 )
                 write_wav(audio, exactly(blocks, samples))
     return writer.frames
+
+
+def check_source(source: str | Path, track: Choice = "auto") -> None:
+    """Whether `extract` can read a video: a picture and a piece of audio are decoded.
+
+    Raises LipsyncError with what is wrong.
+    """
+    probe(source)
+    with open_input(source) as container:
+        stream, _ = choose_track(container, source, track)
+        if not decodes(container, stream):
+            raise LipsyncError(
+                f"{source}: nothing of its audio can be decoded; convert it to mp4 with AAC"
+            )
 
 
 def on_ticks(shown: Iterable[Shown[Picture]], fps: float | Fraction) -> Iterator[Picture]:

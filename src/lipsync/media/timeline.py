@@ -29,6 +29,8 @@ from lipsync.media.params import MAX_HOLE
 log = logging.getLogger(__name__)
 
 NEVER_SHOWN = Disposition.attached_pic | Disposition.timed_thumbnails  # tracks beside the film
+LATE_END = 0.25  # s by which a file may end before its header says so, without a word
+STREAMED = 0xFFFFFF00  # bytes: a header that says more was written before the size was known
 BACK = 0.5  # s that timestamps may go back without being another part: reordering
 TICK = 1e-3  # s, less than which two times are the same
 SURPLUS = 0.1  # s by which a part's audio may outlast its picture and be cut for it
@@ -117,6 +119,8 @@ def _scan(
     path = key[0]
     every = {number: _Track() for number in numbers}
     with av.open(path, metadata_errors="replace", container_options=dict(options)) as container:
+        promised = (container.duration or 0) / av.time_base
+        container_format = container.format.name
         try:
             for packet in container.demux([container.streams[number] for number in numbers]):
                 _note(every[packet.stream_index], packet)
@@ -129,6 +133,7 @@ def _scan(
     moves = _joined(found)
     holes = _holes(found, moves, max_hole)
     _say(path, found, moves, holes)
+    _say_cut(path, container_format, promised, _length(found, moves))
     seconds = _length(found, moves) - sum(length for _, length in holes)
     lines = {
         number: Timeline(tuple(zip(track.parts, move, strict=True)), holes, track.wild, seconds)
@@ -248,3 +253,24 @@ def _say(
             "%s: a hole of %.0f s before %.1f s, longer than frames.max_hole; it is closed",
             name, length, at,
         )  # fmt: skip
+
+
+def _say_cut(path: str, name: str, promised: float, seconds: float) -> None:
+    """Where a file is shorter than it says: Matroska in seconds, AVI and WAV in bytes.
+
+    Of other containers `container.declared_end` knows it by track.
+    """
+    if "matroska" in name and seconds and seconds < promised - LATE_END:
+        log.warning(
+            "%s: cut off: it ends after %.1f s, and its header says %.1f s; what is there is used",
+            path, seconds, promised,
+        )  # fmt: skip
+    if name in ("avi", "wav"):
+        with Path(path).open("rb") as file:
+            head = file.read(8)
+        size, there = int.from_bytes(head[4:], "little") + 8, Path(path).stat().st_size
+        if head[:4] == b"RIFF" and there + 1 < size < STREAMED:
+            log.warning(
+                "%s: cut off: it has %.1f MB, and its header says %.1f MB; what is there is used",
+                path, there / 1e6, size / 1e6,
+            )  # fmt: skip
