@@ -7,10 +7,9 @@ untouched, bit for bit. All others go through a filter graph:
 - alpha: over black, as players show it;
 - pixels that are not square: the shorter side grows, so that nothing is lost;
 - PQ and HLG, other transfer curves, and primaries wider than bt709: `scale`'s colour management
-  (FFmpeg 8), relative colorimetric: reference white, 203 cd/m2 (ITU-R BT.2408: 75 % of HLG, 58 % of
-  PQ), becomes SDR white, and 18 % grey (38 % of either) becomes 42 %. Faces lie below reference
-  white; what is brighter is clipped. The perceptual intent keeps lamps and skies, and darkens every
-  face by a third for it.
+  (FFmpeg 8, libswscale's cms.c), perceptual intent: 1000 cd/m2 become SDR white along a curve that
+  leaves texture in a face in the sun. Colorimetric intent puts ITU-R BT.2408's reference white at
+  SDR white and clips all above it: skin in strong light becomes one flat orange.
 
 Rotation is `resample.Upright`'s, which turns planes without loss. What cannot be honoured is said,
 each kind once: 360 degree projections, Dolby Vision without a base layer, matrices that libav does
@@ -42,8 +41,7 @@ MOST_STRETCH = 4  # a pixel that is said to be longer than this many times its w
 EXACT = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 SIDE_BY_SIDE, TOP_BOTTOM = 1, 2  # of AVStereo3D
 COLOURS = (
-    "out_transfer=bt709:out_primaries=bt709:out_color_matrix=bt709:out_range=tv:"
-    "intent=relative_colorimetric"
+    "out_transfer=bt709:out_primaries=bt709:out_color_matrix=bt709:out_range=tv:intent=perceptual"
 )
 
 
