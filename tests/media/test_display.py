@@ -36,8 +36,8 @@ CARDS = [(18, 38, 92), (18, 75, 172), (18, 100, 255), (16, 38, 78), (16, 58, 155
 def test_hdr_grey_cards_are_tone_mapped(tmp_path, caplog, curve, signal, wanted):
     """Per cent of the signal -> 8-bit RGB, neutral.
 
-    ITU-R BT.2408: 38 % of HLG and of PQ is 18 % grey, 75 % and 58 % reference white. HLG's peak, 1000
-    cd/m2, is SDR white; what is brighter than reference white keeps its texture.
+    ITU-R BT.2408: 38 % of HLG and of PQ is 18 % grey, 75 % and 58 % reference white. HLG's peak,
+    1000 cd/m2, is SDR white; what is brighter than reference white keeps its texture.
     """
 
     def tag(context):

@@ -4,7 +4,6 @@ import av
 import numpy as np
 import pytest
 
-from lipsync.errors import LipsyncError
 from lipsync.media.audio import read_audio
 from lipsync.media.resample import extract
 from lipsync.media.video import probe, read_frames
@@ -97,7 +96,20 @@ def test_a_browsers_recording_without_a_length_is_measured(tmp_path):
     assert probe(path).seconds == pytest.approx(2, abs=0.1)
 
 
-def test_pictures_without_a_second_moment_are_said(tmp_path, caplog):
-    path = write_file(tmp_path / "a.mkv", count=1, sounds=[voice(1)])
-    with pytest.raises(LipsyncError, match="too short"):
-        extract(path, tmp_path / "f.mp4", tmp_path / "a.wav", fps=25, crf=8, least=3)
+def test_tracks_with_other_origins_begin_together(tmp_path, caplog):
+    """The picture's clock is that of the day, the audio's begins with the recording."""
+    path = write_file(tmp_path / "a.mkv", count=50, stamp=lambda i: 50_000_000 + i * 40)
+    count, sound = run(path, tmp_path)
+    assert count == 50
+    assert rms(sound) == pytest.approx(rms(voice(2)), rel=0.05)
+    assert "longer than frames.max_hole" in caplog.text
+
+
+def test_mp4_files_joined_byte_by_byte_are_said(tmp_path, caplog):
+    path = write_file(tmp_path / "a.mp4", count=50)
+    assert run(path, tmp_path)[0] == 50
+    assert not caplog.records
+    twice = tmp_path / "twice.mp4"
+    twice.write_bytes(path.read_bytes() * 2)
+    run(twice, tmp_path)
+    assert "only the first is read" in caplog.text

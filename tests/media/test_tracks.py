@@ -38,6 +38,35 @@ def test_a_track_may_be_chosen(tmp_path):
         check_source(path, 2)
 
 
+def test_channels_that_change_on_the_way_stay_as_loud(tmp_path):
+    """A broadcast: mono, then the same voice in all of 5.1."""
+    one = write_file(tmp_path / "a.ts", sounds=[voice(1)])
+    six = write_file(tmp_path / "b.ts", sounds=[np.tile(voice(1), (6, 1))], layout="5.1")
+    path = tmp_path / "joined.ts"
+    path.write_bytes(one.read_bytes() + six.read_bytes())
+    got = read_audio(path, RATE)
+    assert rms(got[RATE:]) == pytest.approx(rms(got[:RATE]), rel=0.1)
+
+
+def test_an_encrypted_track_is_refused_before_the_work(tmp_path):
+    import av
+
+    plain, path = write_file(tmp_path / "a.mp4"), tmp_path / "b.mp4"
+    key = {
+        "encryption_scheme": "cenc-aes-ctr",
+        "encryption_key": "1" * 32,
+        "encryption_kid": "2" * 32,
+    }
+    with av.open(plain) as source, av.open(path, "w", options=key) as out:
+        tracks = [out.add_stream_from_template(stream) for stream in source.streams]
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = tracks[packet.stream.index]
+                out.mux(packet)
+    with pytest.raises(LipsyncError, match="can be decoded"):
+        check_source(path)
+
+
 def undecodable(path):
     """The codec's name becomes one that libav has no decoder for."""
     path.write_bytes(path.read_bytes().replace(b"sowt", b"apac", 1))

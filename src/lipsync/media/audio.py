@@ -7,7 +7,6 @@ encoders add before the first sample, and in an mp4 after the last one (AAC prim
 cut.
 """
 
-import logging
 import wave
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -22,15 +21,15 @@ from lipsync.errors import LipsyncError
 from lipsync.files import atomic_path
 from lipsync.media.clock import round_half_up
 from lipsync.media.container import declared_end, decode, open_input
-from lipsync.media.listening import Choice, Heard, choose_track
+from lipsync.media.listening import Choice, Heard, choose_track, listen_again
 from lipsync.media.mixing import Unpacker, channel_names
+from lipsync.media.saying import warn
 from lipsync.media.timeline import MAX_HOLE, Timeline, timelines
-
-log = logging.getLogger(__name__)
 
 SAMPLE_RATE = 16_000  # Hz, of audio.wav and of all speech encoders
 MAX_SLIP = Fraction(1, 50)  # s that timestamps may stray from the sample count: jitter, no gap
 MP4_TICK = Fraction(1, 500)  # s by which an mp4's edit list may round a duration down, and more
+LOUDEST = 1e6  # of full scale: a sample beyond is damaged
 SILENCE_BLOCK = 1 << 16  # samples at a time when a gap is filled
 PCM_SCALE = 32768  # PCM16 steps per unit
 
@@ -105,9 +104,12 @@ def _mono(
         if frame.pts is not None and frame.time_base is not None:
             time = frame.pts * frame.time_base
         channels = unpack(frame)  # (C, n)
-        if not np.isfinite(channels).all():
-            damaged, channels = True, np.nan_to_num(channels, nan=0, posinf=0, neginf=0)
+        sound = np.abs(channels) < LOUDEST  # False of what is no number, too
+        if not sound.all():
+            damaged, channels = True, np.where(sound, channels, np.float32(0))
         if len(channels) > 1:
+            if not heard.moments:
+                heard = listen_again(container, stream)
             weights = heard.weights(channel_names(frame))
             channels = (weights @ channels)[None].astype(np.float32)
         samples = channels[0]
@@ -115,7 +117,7 @@ def _mono(
             samples = samples[: max(0, round_half_up((end + MP4_TICK - time) * rate))]
         yield time, rate, samples
     if damaged:
-        log.warning("%s: some samples are no numbers; they are taken as silence", container.name)
+        warn(f"{container.name}: some samples are no numbers; they are taken as silence")
 
 
 def _at_one_rate(

@@ -5,7 +5,6 @@ is: some are OSErrors by type (`PermissionError` of a damaged AAC packet), and w
 errors of the disk.
 """
 
-import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -18,9 +17,8 @@ from av.error import FFmpegError
 from av.stream import Disposition
 
 from lipsync.errors import LipsyncError, first_line
+from lipsync.media.saying import warn
 from lipsync.media.timeline import LATE_END, NEVER_SHOWN, Timeline
-
-log = logging.getLogger(__name__)
 
 MOST_FAILURES = 20  # errors on end of a demuxer, after which nothing more is expected of the file
 PROBE_PACKETS = 60  # of a track, that are tried until one can be decoded
@@ -168,7 +166,7 @@ def decode(
     one warning names the time. Another one says where a track ends before its header says so.
     quiet: no warnings, for a pass that only looks.
     """
-    damage, end = Damage(), None
+    damage, end, frames = Damage(), None, 0
     for packet in _packets(container, stream, damage):
         if timeline is not None:
             timeline.correct(packet)
@@ -179,18 +177,21 @@ def decode(
         for frame in _decoded(stream, packet, damage):
             if frame.is_corrupt:
                 damage.note()
+            frames += 1
             yield frame
     if quiet:
         return
+    if not frames:
+        return  # whoever wanted them says so
     kind = "picture" if stream.type == "video" else "audio"
     if damage.count:
-        log.warning("%s: its %s is %s; the rest is used", container.name, kind, damage)
+        warn(f"{container.name}: its {kind} is {damage}; the rest is used")
     promised = declared_end(container, stream)
     if end is not None and promised is not None and end < promised - Fraction(LATE_END):
-        log.warning(
-            "%s: cut off: its %s ends at %.1f s, and the file says %.1f s; what is there is used",
-            container.name, kind, end, promised,
-        )  # fmt: skip
+        warn(
+            f"{container.name}: cut off: its {kind} ends at {float(end):.1f} s, and the file says "
+            f"{float(promised):.1f} s; what is there is used"
+        )
 
 
 def declared_end(

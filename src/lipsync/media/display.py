@@ -16,7 +16,6 @@ each kind once: 360 degree projections, Dolby Vision without a base layer, matri
 not know. Of two views of one picture (3-D) the first is shown.
 """
 
-import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,7 +26,8 @@ import numpy as np
 from av.error import FFmpegError
 from av.filter import Graph
 
-log = logging.getLogger(__name__)
+from lipsync.media.container import words
+from lipsync.media.saying import warn
 
 # Numbers of ITU-T H.273. Curves that players show as bt709: bt709 itself, untagged, gamma 2.2,
 # smpte170m, smpte240m, xvYCC, bt1361, sRGB, bt2020 in 10 and 12 bits.
@@ -132,25 +132,25 @@ def _warn(
     frame: av.VideoFrame, look: _Look, stream: av.VideoStream, name: str, said: set[str]
 ) -> None:
     """Say what is done, and what cannot be, once each."""
-    words = {}
+    lines = {}
     if look.curve in HDR_CURVES:
-        words["hdr"] = f"HDR ({HDR_CURVES[look.curve]}) is mapped to bt709"
+        lines["hdr"] = f"HDR ({HDR_CURVES[look.curve]}) is mapped to bt709"
     if look.matrix not in KNOWN_MATRICES:
-        words["matrix"] = f"its colour matrix (H.273 number {look.matrix}) is not known here"
+        lines["matrix"] = f"its colour matrix (H.273 number {look.matrix}) is not known here"
     if "DOVI_METADATA" in frame.side_data and look.curve not in HDR_CURVES:
-        words["dovi"] = "Dolby Vision without a base layer: colours will be wrong; convert it"
+        lines["dovi"] = "Dolby Vision without a base layer: colours will be wrong; convert it"
     if "SPHERICAL" in frame.side_data:
-        words["spherical"] = "360 degree video is shown as it lies in the file, bent"
+        lines["spherical"] = "360 degree video is shown as it lies in the file, bent"
     if look.views:
-        words["views"] = "3-D video: the first of its two views is used"
+        lines["views"] = "3-D video: the first of its two views is used"
     if str(stream.metadata.get("alpha_mode", stream.metadata.get("ALPHA_MODE"))) == "1":
-        words["alpha"] = "its transparency is left out"
+        lines["alpha"] = "its transparency is left out"
     if not _is_credible(Fraction(stream.sample_aspect_ratio or 1)):
-        words["pixels"] = f"pixels of {stream.sample_aspect_ratio} are taken for square"
-    for kind, line in words.items():
+        lines["pixels"] = f"pixels of {stream.sample_aspect_ratio} are taken for square"
+    for kind, line in lines.items():
         if kind not in said:
-            log.warning("%s: %s", name, line)
-    said.update(words)
+            warn(f"{name}: {line}")
+    said.update(lines)
 
 
 class _Chain:
@@ -200,7 +200,7 @@ def _chain(look: _Look, frame: av.VideoFrame, name: str) -> _Chain | None:
     try:
         return _Chain(look, unit, steps)
     except (FFmpegError, OSError, ValueError) as error:
-        log.warning("%s: shown as it lies in the file: %s", name, error)
+        warn(f"{name}: shown as it lies in the file: {words(error)}")
         return None
 
 

@@ -5,7 +5,6 @@ the loudness of speech rises and falls 2 to 8 times a second, that of music, noi
 less. Nothing is listened to where there is nothing to decide: one track of one channel.
 """
 
-import logging
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -18,10 +17,10 @@ import numpy as np
 from lipsync.errors import LipsyncError
 from lipsync.media.container import audio_streams, decode, is_decodable, open_input
 from lipsync.media.mixing import Unpacker, channel_names, mono_weights
-
-log = logging.getLogger(__name__)
+from lipsync.media.saying import warn
 
 Choice = int | Literal["auto"]
+Options = tuple[tuple[str, str], ...]  # of `av.open`
 
 SECONDS = 600  # of each track that are listened to
 AUDIBLE = 1e-3  # of full scale: a track that never is louder is silent
@@ -82,19 +81,26 @@ def choose_track(
         known = [tracks[choice]]
     if len(known) == len(tracks) == 1 and known[0].layout.nb_channels == 1:
         return known[0], Heard()
-    state = Path(container.name).stat()
-    key = container.name, state.st_size, state.st_mtime_ns
-    options = tuple(sorted(container.container_options.items()))
-    chosen = _choose(key, tuple(tracks.index(one) for one in known), len(tracks), options)
+    chosen = _choose(*_key(container), tuple(tracks.index(one) for one in known), len(tracks))
     return tracks[chosen.number], chosen.heard
+
+
+def listen_again(container: av.container.InputContainer, stream: av.AudioStream) -> Heard:
+    """What a track holds, of one that began with one channel and goes on with several."""
+    tracks = list(container.streams.audio)
+    return _choose(*_key(container), (tracks.index(stream),), 1).heard
+
+
+def _key(container: av.container.InputContainer) -> tuple[tuple[str, int, int], Options]:
+    """What a file's tracks are remembered by."""
+    state = Path(container.name).stat()
+    options = tuple(sorted(container.container_options.items()))
+    return (container.name, state.st_size, state.st_mtime_ns), options
 
 
 @lru_cache(maxsize=64)
 def _choose(
-    key: tuple[str, int, int],
-    numbers: tuple[int, ...],
-    tracks: int,
-    options: tuple[tuple[str, str], ...],
+    key: tuple[str, int, int], options: Options, numbers: tuple[int, ...], tracks: int
 ) -> Track:
     """Of the tracks by number, the file's own choice first."""
     path = key[0]
@@ -105,14 +111,12 @@ def _choose(
         most = max(heard[number].voice for number in audible)
         chosen = next(n for n in audible if heard[n].voice >= PREFERRED * most)
     if tracks > 1:
-        log.warning(
-            "%s: %d audio tracks; number %d is used%s (frames.audio_track chooses)",
-            path, tracks, chosen, "" if len(numbers) == 1 else ", it has the voice",
-        )  # fmt: skip
+        why = "" if len(numbers) == 1 else ", it has the voice"
+        warn(f"{path}: {tracks} audio tracks; number {chosen} is used{why} (frames.audio_track)")
     return Track(chosen, heard[chosen])
 
 
-def _listen(path: str, number: int, options: tuple[tuple[str, str], ...]) -> Heard:
+def _listen(path: str, number: int, options: Options) -> Heard:
     """Decode the beginning of a track; what is damaged is said by whoever reads all of it."""
     heard, unpack = Heard(), Unpacker()
     sums: dict[tuple[str, ...], np.ndarray] = {}

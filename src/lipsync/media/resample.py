@@ -9,7 +9,6 @@ keeps its colour tags (what is not tagged counts as bt601, as libav takes it); a
 to bt709. Interlacing, pixel shape, alpha, HDR: `display`. Clocks that jump: `timeline`.
 """
 
-import logging
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
@@ -28,11 +27,10 @@ from lipsync.media.container import decode, decodes, open_input, video_stream
 from lipsync.media.display import displayed
 from lipsync.media.listening import Choice, choose_track
 from lipsync.media.reader import probe
+from lipsync.media.saying import warn
 from lipsync.media.timeline import MAX_HOLE, timelines
 from lipsync.media.writer import VideoWriter
 from lipsync.progress import progress
-
-log = logging.getLogger(__name__)
 
 MIN_SECONDS = 3  # less is a mistake; how much training needs, `training.split` says
 NEVER_SHOWN = 0.02  # share of pictures with a repeated timestamp, above which a word is due
@@ -175,10 +173,9 @@ def shown_pictures(
         before = start
         yield start, start + duration, frame
     if repeated > NEVER_SHOWN * seen:
-        log.warning(
-            "%s: %d of %d pictures repeat a timestamp; they are left out",
-            container.name, repeated, seen,
-        )  # fmt: skip
+        warn(
+            f"{container.name}: {repeated} of {seen} pictures repeat a timestamp; they are left out"
+        )
 
 
 class Upright:

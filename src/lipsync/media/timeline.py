@@ -25,6 +25,7 @@ from av.error import FFmpegError
 from av.stream import Disposition
 
 from lipsync.media.params import MAX_HOLE
+from lipsync.media.saying import warn
 
 log = logging.getLogger(__name__)
 
@@ -223,15 +224,23 @@ def _moved(track: _Track, moves: Sequence[float], times: Sequence[float]) -> lis
 def _holes(
     tracks: Sequence[_Track], moves: Sequence[Sequence[float]], max_hole: float
 ) -> list[tuple[float, float]]:
-    """Where no track has anything for longer than ``max_hole``: (where it ends, its length)."""
+    """Where no track has anything for longer than ``max_hole``: (where it ends, its length).
+
+    Tracks on either side of a hole that share no moment at all (clocks with other origins) begin
+    together.
+    """
     spans: list[tuple[float, float]] = []
+    bounds = []
     for track, move in zip(tracks, moves, strict=True):
         starts, ends = _moved(track, move, track.starts), _moved(track, move, track.ends)
         spans += zip(starts, ends, strict=True)
-    holes, reached = [], None
+        bounds.append((min(starts), max(ends)))
+    holes: list[tuple[float, float]] = []
+    reached: float | None = None
     for start, end in sorted(spans):
         if reached is not None and start - reached > max_hole:
-            holes.append((start, start - reached))
+            apart = all(last <= reached or first >= start for first, last in bounds)
+            holes.append((start, start - (min(bounds)[0] if apart and not holes else reached)))
         reached = end if reached is None else max(reached, end)
     return holes
 
@@ -245,32 +254,53 @@ def _say(
     name = path
     parts = max((len(move) for move in moves), default=1)
     if parts > 1:
-        log.warning("%s: its clock starts anew: %d parts, one put behind the other", name, parts)
+        warn(f"{name}: its clock starts anew: {parts} parts, one put behind the other")
     if wild := sum(len(track.wild) for track in tracks):
-        log.warning("%s: %d wild timestamps; they are replaced by the expected ones", name, wild)
+        warn(f"{name}: {wild} wild timestamps; they are replaced by the expected ones")
     for at, length in holes:
-        log.warning(
-            "%s: a hole of %.0f s before %.1f s, longer than frames.max_hole; it is closed",
-            name, length, at,
-        )  # fmt: skip
+        warn(
+            f"{name}: a hole of {length:.0f} s before {at:.1f} s, longer than frames.max_hole; it "
+            "is closed"
+        )
 
 
 def _say_cut(path: str, name: str, promised: float, seconds: float) -> None:
-    """Where a file is shorter than it says: Matroska in seconds, AVI and WAV in bytes.
+    """Where a file is shorter than it says (Matroska in seconds, AVI and WAV in bytes), or longer.
 
     Of other containers `container.declared_end` knows it by track.
     """
     if "matroska" in name and seconds and seconds < promised - LATE_END:
-        log.warning(
-            "%s: cut off: it ends after %.1f s, and its header says %.1f s; what is there is used",
-            path, seconds, promised,
-        )  # fmt: skip
+        warn(
+            f"{path}: cut off: it ends after {seconds:.1f} s, and its header says "
+            f"{promised:.1f} s; what is there is used"
+        )
+    if "mp4" in name and _indexes(path) > 1:
+        warn(
+            f"{path}: several mp4 files joined byte by byte: only the first is read; join them anew"
+        )
     if name in ("avi", "wav"):
         with Path(path).open("rb") as file:
             head = file.read(8)
         size, there = int.from_bytes(head[4:], "little") + 8, Path(path).stat().st_size
         if head[:4] == b"RIFF" and there + 1 < size < STREAMED:
-            log.warning(
-                "%s: cut off: it has %.1f MB, and its header says %.1f MB; what is there is used",
-                path, there / 1e6, size / 1e6,
-            )  # fmt: skip
+            warn(
+                f"{path}: cut off: it has {there / 1e6:.1f} MB, and its header says "
+                f"{size / 1e6:.1f} MB; what is there is used"
+            )
+
+
+def _indexes(path: str) -> int:
+    """How many `moov` boxes stand at the top of an mp4 (ISO/IEC 14496-12, 4.2); libav reads one."""
+    found, place, end = 0, 0, Path(path).stat().st_size
+    with Path(path).open("rb") as file:
+        while place + 8 <= end:
+            file.seek(place)
+            head = file.read(16)
+            size = int.from_bytes(head[:4], "big")
+            if size == 1:
+                size = int.from_bytes(head[8:16], "big")
+            found += head[4:8] == b"moov"
+            if size < 8:  # to the end of the file, or damaged
+                break
+            place += size
+    return found
