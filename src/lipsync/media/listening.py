@@ -70,8 +70,8 @@ def choose_track(
     if choice != "auto":
         if choice >= len(tracks):
             raise LipsyncError(
-                f"{path}: frames.audio_track: {choice}: there are {len(tracks)} audio tracks, "
-                f"0 to {len(tracks) - 1}"
+                f"{path}: frames.audio_track: {choice}: legal values: auto, or 0 to "
+                f"{len(tracks) - 1}, one for each audio track"
             )
         if not is_decodable(tracks[choice]):
             raise LipsyncError(

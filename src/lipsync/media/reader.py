@@ -11,11 +11,12 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.error import FFmpegError
 
 from lipsync.errors import LipsyncError
 from lipsync.media.clock import exact_fps, round_half_up
 from lipsync.media.colours import to_rgb
-from lipsync.media.container import decode, is_decodable, open_input, video_stream
+from lipsync.media.container import decode, is_decodable, open_input, video_stream, words
 from lipsync.media.display import displayed
 from lipsync.media.planes import to_planes
 from lipsync.media.timeline import timelines
@@ -67,16 +68,21 @@ def _seconds(container: av.container.InputContainer, stream: av.VideoStream) -> 
 
 def read_frames(path: str | Path) -> Iterator[np.ndarray]:
     """All pictures of a constant-rate file in order, each (H, W, 3) uint8 RGB."""
-    with open_input(path) as container:
-        for frame in container.decode(video_stream(container, path)):
-            yield to_rgb(frame)
+    yield from map(to_rgb, _decoded(path))
 
 
 def read_planes(path: str | Path) -> Iterator[np.ndarray]:
     """The same in the layout of ``media.planes``, (3 H / 2, W) uint8; sides are even."""
+    yield from map(to_planes, _decoded(path))
+
+
+def _decoded(path: str | Path) -> Iterator[av.VideoFrame]:
+    """Of a file that we made, so damage is an error: it has to be made again."""
     with open_input(path) as container:
-        for frame in container.decode(video_stream(container, path)):
-            yield to_planes(frame)
+        try:
+            yield from container.decode(video_stream(container, path))
+        except FFmpegError as error:
+            raise LipsyncError(f"{path}: damaged ({words(error)}); make it again") from None
 
 
 class FrameReader:
@@ -132,7 +138,10 @@ class FrameReader:
         if number != self._next_group:
             self._decoder = self._decode_from(start)
         count = end - start
-        group = [frame for _, frame in zip(range(count), self._decoder, strict=False)]
+        try:
+            group = [frame for _, frame in zip(range(count), self._decoder, strict=False)]
+        except FFmpegError:
+            group = []
         if len(group) != count or not group[0].key_frame:
             raise LipsyncError(f"{self._path}: damaged near picture {end}; make it again")
         self._next_group = number + 1
