@@ -12,7 +12,15 @@ from lipsync.stage import stage
 def extract_frames(params: PersonParams) -> None:
     frames = params[FramesParams]
     data = Path("data") / params.person
-    extract(params.video, data / "frames.mp4", data / "audio.wav", fps=frames.fps, crf=frames.crf)
+    extract(
+        params.video,
+        data / "frames.mp4",
+        data / "audio.wav",
+        fps=frames.fps,
+        crf=frames.crf,
+        track=frames.audio_track,
+        max_hole=frames.max_hole,
+    )
 
 
 if __name__ == "__main__":

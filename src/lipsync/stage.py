@@ -15,6 +15,7 @@ which DVC sets to the project's folder. A LipsyncError becomes one line on stder
 import argparse
 import errno
 import functools
+import logging
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -29,9 +30,21 @@ MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS} 
 PARAMS_FILE = Path("params.yaml")
 
 
+class _Line(logging.Formatter):
+    """``warning: <message>``"""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{record.levelname.lower()}: {super().format(record)}"
+
+
 @contextmanager
 def errors_for_people(name: str) -> Iterator[None]:
-    """Print what people can mend as ``<name>: <one line>`` and exit with 1; with 130 on Ctrl+C."""
+    """Print what people can mend as ``<name>: <one line>`` and exit with 1; with 130 on Ctrl+C.
+
+    What is logged where nobody set up logging comes as ``warning: <one line>``.
+    """
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_Line())
     try:
         yield
     except LipsyncError as error:

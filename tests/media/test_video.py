@@ -161,3 +161,20 @@ def test_what_is_no_video_is_one_line(tmp_path):
     (tmp_path / "text.mp4").write_text("not a video\n" * 100)
     with pytest.raises(LipsyncError, match=r"text\.mp4: not readable"):
         FrameReader(tmp_path / "text.mp4")
+
+
+def test_a_damaged_file_of_ours_is_said_to_be_damaged(tmp_path):
+    """No full disk, whatever code the decoder gives."""
+    path = tmp_path / "a.mp4"
+    with VideoWriter(path, 64, 48, 25) as writer:
+        for i in range(30):
+            writer.write(np.random.default_rng(i).integers(0, 255, (48, 64, 3), np.uint8))
+    content = bytearray(path.read_bytes())
+    with av.open(path) as container:
+        places = [(p.pos, p.size) for p in container.demux(video=0) if p.dts is not None]
+    for place, size in places[5:]:
+        content[place : place + size] = bytes([255]) * size
+    path.write_bytes(content)
+    for read in (lambda: list(read_frames(path)), lambda: FrameReader(path)[20]):
+        with pytest.raises(LipsyncError, match=r"a.mp4: damaged"):
+            read()

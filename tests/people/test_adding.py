@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from lipsync.errors import LipsyncError
+from lipsync.media.params import FramesParams
 from lipsync.params import load_params
 from lipsync.people import adding
 from lipsync.people.adding import add_people
 from lipsync.people.sources import Source, read_sources
 from lipsync.speech.params import SpeechParams
+from tests.media.files import write_file
 from tests.people.conftest import files
 from tests.project import commit, must
 
@@ -216,3 +218,21 @@ def test_the_command_ends_with_a_table_and_an_exit_code(project, film, tmp_path)
     ]  # fmt: skip
     # a slow machine says how far it is before
     assert done.stderr.splitlines()[-1] == "lipsync add: 1 of 2 failed; see above"
+
+
+def test_an_audio_track_is_written_for_the_person_and_checked(project, film, tmp_path):
+    video = film(tmp_path / "Dora.mp4", 4)
+    (refused,) = add(project, Source(video, name="dora", audio_track=1))
+    assert "audio_track: 1: legal values: auto, or 0 to 0" in refused.problem
+    add(project, Source(video, name="dora", audio_track=0))
+    params = load_params(project / "params.yaml")
+    assert params.for_person("dora")[FramesParams].audio_track == 0
+    assert params.for_person("sample")[FramesParams].audio_track == "auto"
+
+
+def test_a_codec_that_is_not_known_is_refused_already(project, tmp_path):
+    video = write_file(tmp_path / "eve.mov", audio="pcm_s16le")
+    video.write_bytes(video.read_bytes().replace(b"sowt", b"apac"))
+    (refused,) = add(project, Source(video))
+    assert "its audio is in a codec that is not known here" in refused.problem
+    assert not (project / "data/videos/eve.mov").exists()

@@ -31,12 +31,14 @@ def folders(tmp_path) -> tuple[Path, Path]:
 
 @pytest.fixture
 def upload(tmp_path) -> Upload:
-    return Upload(write_tone(tmp_path / "speech.wav", 1.02), "my speech.wav", 1.02)
+    path = write_tone(tmp_path / "speech.wav", 1.02)
+    return Upload(path, "my speech.wav", 1.02, path)
 
 
 @pytest.fixture
 def long(tmp_path) -> Upload:
-    return Upload(write_tone(tmp_path / "long.wav", 600), "long.wav", 600)
+    path = write_tone(tmp_path / "long.wav", 600)
+    return Upload(path, "long.wav", 600, path)
 
 
 def test_a_video_is_made_and_nothing_else_is_left(folders, tiny_folder, upload):
@@ -101,7 +103,7 @@ def test_errors_are_one_line_and_the_next_one_is_rendered(
     broken = shutil.copytree(tiny_folder, tmp_path / "broken")
     (broken / "motion.onnx").write_bytes(b"x")
     with RenderQueue(*folders, LoadedAvatars()) as queue:
-        wrong = queue.submit("a", tiny_folder, Upload(silent, "<notes>.txt", 1), FAST)
+        wrong = queue.submit("a", tiny_folder, Upload(silent, "<notes>.txt", 1, silent), FAST)
         damaged = queue.submit("b", broken, upload, FAST)
         beyond = queue.submit("c", tiny_folder, upload, replace_start(99))
         good = queue.submit("d", tiny_folder, upload, FAST)
@@ -131,14 +133,14 @@ def test_the_queue_is_not_endless_and_sound_must_be_there(
     with RenderQueue(*folders, LoadedAvatars()) as queue:
         queue.submit("a", tiny_folder, long, FAST)
         with pytest.raises(LipsyncError, match="upload it again"):
-            queue.submit("b", tiny_folder, replace(upload, path=Path("gone.wav")), FAST)
+            queue.submit("b", tiny_folder, replace(upload, sound=Path("gone.wav")), FAST)
         queue.submit("b", tiny_folder, long, FAST)
         with pytest.raises(LipsyncError, match="2 videos wait already"):
             queue.submit("c", tiny_folder, upload, FAST)
 
 
 def test_pictures_a_second_are_of_the_last_seconds(monkeypatch):
-    job = Job("a", Path("x"), Upload(Path("s"), "s", 1), FAST, Path("j"))
+    job = Job("a", Path("x"), Upload(Path("s"), "s", 1, Path("s")), FAST, Path("j"))
     now = 0.0
     monkeypatch.setattr(jobs.time, "monotonic", lambda: now)
     job.seen(1, 1000)

@@ -62,7 +62,7 @@ def test_the_sound_of_a_job_stays(workspace, tmp_path):
     used = put(workspace.uploads / "a/used.wav", age=50)
     free = put(workspace.uploads / "b/free.wav", age=10)
     queue = RenderQueue(workspace.jobs, workspace.results, LoadedAvatars())  # nobody works
-    job = queue.submit("me", tmp_path, Upload(used, "used.wav", 1), None)
+    job = queue.submit("me", tmp_path, Upload(used, "used.wav", 1, used), None)
     room = Room(workspace, MB)
     room.release(room.reserve(2 * MB))
     assert free.exists(), "a job and its upload take their room once"

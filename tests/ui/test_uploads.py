@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lipsync.errors import LipsyncError
+from lipsync.media.audio import read_audio
 from lipsync.media.container import open_input
 from lipsync.ui.settings import KEEP
 from lipsync.ui.uploads import check_upload, shown_name
@@ -28,6 +29,26 @@ def test_sound_within_the_limits_is_taken(folder):
     taken = check_upload(str(path), folder, MB, 1.5)
     assert (taken.path, taken.name, taken.seconds) == (path, "speech.wav", 1.5)
     assert check_upload(path, folder, MB, 2, "recording").name == "recording"
+
+    assert read_audio(taken.sound, 16_000) == pytest.approx(read_audio(path, 16_000), abs=1e-4)
+
+
+def test_a_codec_that_crashes_costs_one_upload(folder, tmp_path, monkeypatch):
+    """The decoding process is killed as a segmentation fault would; the page lives on."""
+    crash = tmp_path / "crash"
+    crash.mkdir()
+    (crash / "sitecustomize.py").write_text(
+        "import os, signal, sys\nif 'lipsync.ui.decoding' in sys.orig_argv:\n"
+        "    os.kill(os.getpid(), signal.SIGSEGV)\n"
+    )
+    path = write_tone(folder / "speech.wav", 1)
+    before = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", f"{crash}{os.pathsep}{before}")
+    with pytest.raises(LipsyncError, match=r"^speech.wav: decoding it failed") as error:
+        check_upload(path, folder, MB, 60)
+    assert str(folder) not in str(error.value)
+    monkeypatch.setenv("PYTHONPATH", before)
+    assert check_upload(path, folder, MB, 60).seconds == 1
 
 
 def test_too_large_or_too_long_is_refused_before_anything_is_rendered(folder):
@@ -55,7 +76,7 @@ def test_no_sound_is_explained_with_the_name_that_its_owner_knows(folder):
     for name, why in (
         ("notes.txt", "not a sound or video file"),
         ("cut.wav", r"not a sound or video file that is known here \(Invalid data"),
-        ("empty.wav", "there is no sound in it"),
+        ("empty.wav", "its audio is empty"),
     ):
         with pytest.raises(LipsyncError, match=rf"^{name}: {why}") as error:
             check_upload(folder / name, folder, MB, 60)

@@ -91,7 +91,7 @@ def test_the_gallery_shows_who_is_evaluated_and_says_who_is_not(tmp_path, worksp
 def test_strangers_names_are_text(tmp_path, workspace, tiny_folder):
     nasty = '<img src=x onerror="alert(1)">${1+1}{{1+1}}.wav'
     for html in (
-        sound_card(Upload(tmp_path / nasty, nasty, 1)),
+        sound_card(Upload(tmp_path / nasty, nasty, 1, tmp_path / nasty)),
         error_line(nasty),
         avatar_card(nasty, tiny_folder, workspace),
         curve(nasty, [(1, 2)]),

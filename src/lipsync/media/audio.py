@@ -1,29 +1,35 @@
 """Sound in and out of files: mono float32 -1..1 at the wanted rate.
 
-Reading streams: decoded blocks are mixed to mono (mean of the channels), laid out on the file's
-clock by their timestamps, and resampled, so a gap in the recording stays a gap and sound never
-slides against the picture. What encoders add before the first sample, and in an mp4 after the last
-one (AAC priming and padding), is cut.
+Reading streams: of several tracks the one with a voice is chosen (`listening`), decoded blocks are
+mixed to mono (`mixing`), laid out on the file's clock by their timestamps (`timeline`), and
+resampled, so a gap in the recording stays a gap and sound never slides against the picture. What
+encoders add before the first sample, and in an mp4 after the last one (AAC priming and padding), is
+cut.
 """
 
-import logging
 import wave
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 
+from lipsync.errors import LipsyncError
 from lipsync.files import atomic_path
 from lipsync.media.clock import round_half_up
-from lipsync.media.container import audio_stream, decode, open_input
-
-log = logging.getLogger(__name__)
+from lipsync.media.container import declared_end, decode, open_input
+from lipsync.media.listening import Choice, Heard, choose_track, listen_again
+from lipsync.media.mixing import Unpacker, channel_names
+from lipsync.media.saying import warn
+from lipsync.media.timeline import MAX_HOLE, Timeline, timelines
 
 SAMPLE_RATE = 16_000  # Hz, of audio.wav and of all speech encoders
 MAX_SLIP = Fraction(1, 50)  # s that timestamps may stray from the sample count: jitter, no gap
 MP4_TICK = Fraction(1, 500)  # s by which an mp4's edit list may round a duration down, and more
+LOUDEST = 1e6  # of full scale: a sample beyond is damaged
 SILENCE_BLOCK = 1 << 16  # samples at a time when a gap is filled
 PCM_SCALE = 32768  # PCM16 steps per unit
 
@@ -34,52 +40,102 @@ def read_audio(path: str | Path, rate: int = SAMPLE_RATE) -> np.ndarray:
 
 
 def audio_blocks(
-    path: str | Path, rate: int = SAMPLE_RATE, start: Fraction | None = None
+    path: str | Path,
+    rate: int = SAMPLE_RATE,
+    start: Fraction | None = None,
+    *,
+    track: Choice = "auto",
+    max_hole: float = MAX_HOLE,
+    **options: Any,
 ) -> Iterator[np.ndarray]:
     """The sound of a file in blocks, each (n,) float32 at ``rate`` Hz; constant memory.
 
-    ``start`` is where the first sample shall lie, in seconds on the file's own clock: later sound
-    gets silence before it, earlier sound is cut. None starts with the sound itself.
+    start: where the first sample shall lie, in seconds on the file's own clock: later sound gets
+        silence before it, earlier sound is cut. None starts with the sound itself.
+    track: number of the audio track; auto: the one with a voice.
+    max_hole: seconds; where all tracks of the file have nothing for longer, the hole is closed.
+    options: further ones of `av.open`.
 
-    Raises LipsyncError if the file is missing, unreadable or has no audio track.
+    Raises LipsyncError if the file is missing, unreadable or has no audio track to decode.
     """
-    with open_input(path) as container:
-        stream = audio_stream(container, path)
+    with open_input(path, **options) as container:
+        stream, heard = choose_track(container, path, track)
+        timeline = timelines(container, max_hole)[stream.index]
+        blocks = _mono(container, stream, heard, timeline)
+        first = next(blocks, None)
+        if first is None:
+            raise LipsyncError(
+                f"{path}: its audio is empty, or nothing of it can be decoded; check that it plays"
+            )
+        source = first[1]  # Hz as it begins; it may change
         resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)
-        source = stream.rate  # as it begins; it may change
-        for samples in _on_the_clock(_decode(container, stream, source), source, start):
+        for samples in _on_the_clock(_at_one_rate(chain([first], blocks), source), source, start):
             frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
             frame.sample_rate = source
             yield from (out.to_ndarray()[0] for out in resampler.resample(frame))
         yield from (out.to_ndarray()[0] for out in resampler.resample(None))
 
 
-def _decode(
-    container: av.container.InputContainer, stream: av.AudioStream, rate: int
-) -> Iterator[tuple[Fraction | None, np.ndarray]]:
-    """Decoded blocks at ``rate``: start in seconds (None where unknown), (n,) float32."""
-    planar, setup = None, None
-    damaged = False
+def source_rate(path: str | Path, track: Choice = "auto") -> int:
+    """Hz of the audio track that `audio_blocks` reads, as its header has it.
+
+    Raises LipsyncError as `audio_blocks` does.
+    """
+    with open_input(path) as container:
+        return int(choose_track(container, path, track)[0].rate or SAMPLE_RATE)
+
+
+Block = tuple[Fraction | None, int, np.ndarray]  # start in seconds, if known; Hz; (n,) float32
+
+
+def _mono(
+    container: av.container.InputContainer,
+    stream: av.AudioStream,
+    heard: Heard,
+    timeline: Timeline,
+) -> Iterator[Block]:
+    """Decoded blocks of one channel each."""
+    unpack, damaged = Unpacker(), False
     end = None  # seconds; other containers only guess
-    if "mp4" in container.format.name and stream.duration and stream.time_base:
-        end = ((stream.start_time or 0) + stream.duration) * stream.time_base + MP4_TICK
-    for frame in decode(container, stream):
-        time = None
+    if "mp4" in container.format.name and not timeline.changes:
+        end = declared_end(container, stream)
+    for frame in decode(container, stream, timeline):
+        time, rate = None, frame.sample_rate
         if frame.pts is not None and frame.time_base is not None:
             time = frame.pts * frame.time_base
-        if planar is None or setup != (frame.format.name, frame.layout.name, frame.sample_rate):
-            # A stream may change in the middle; one rate is kept.
-            planar = av.AudioResampler(format="fltp", layout=frame.layout, rate=rate)
-            setup = (frame.format.name, frame.layout.name, frame.sample_rate)
-        for plane in planar.resample(frame):
-            samples = plane.to_ndarray().mean(axis=0, dtype=np.float32)  # (C, n) -> (n,)
-            if not np.isfinite(samples).all():
-                damaged, samples = True, np.nan_to_num(samples, nan=0, posinf=0, neginf=0)
-            if end is not None and time is not None:
-                samples = samples[: max(0, round_half_up((end - time) * rate))]
-            yield time, samples
+        channels = unpack(frame)  # (C, n)
+        sound = np.abs(channels) < LOUDEST  # False of what is no number, too
+        if not sound.all():
+            damaged, channels = True, np.where(sound, channels, np.float32(0))
+        if len(channels) > 1:
+            if not heard.moments:
+                heard = listen_again(container, stream)
+            weights = heard.weights(channel_names(frame))
+            channels = (weights @ channels)[None].astype(np.float32)
+        samples = channels[0]
+        if end is not None and time is not None:
+            samples = samples[: max(0, round_half_up((end + MP4_TICK - time) * rate))]
+        yield time, rate, samples
     if damaged:
-        log.warning("%s: some samples are no numbers; they are taken as silence", container.name)
+        warn(f"{container.name}: some samples are no numbers; they are taken as silence")
+
+
+def _at_one_rate(
+    blocks: Iterable[Block], rate: int
+) -> Iterator[tuple[Fraction | None, np.ndarray]]:
+    """Blocks at ``rate``: start in seconds (None where unknown), (n,) float32."""
+    resampler, setup = None, None
+    for time, found, samples in blocks:
+        if found == rate:
+            yield time, samples
+            continue
+        if resampler is None or setup != found:
+            resampler, setup = av.AudioResampler("fltp", "mono", rate), found
+        frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
+        frame.sample_rate = found
+        for part in resampler.resample(frame):
+            yield time, part.to_ndarray()[0]
+            time = None
 
 
 def _on_the_clock(

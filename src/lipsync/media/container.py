@@ -1,23 +1,34 @@
-"""Opening media files, with libav's own words in one line for the user."""
+"""Opening media files, choosing a track that can be decoded, and decoding what is whole of it.
 
-import logging
-from collections.abc import Iterator
+libav's own words reach the user in one line. No error of a decoder leaves this module as what it
+is: some are OSErrors by type (`PermissionError` of a damaged AAC packet), and would be taken for
+errors of the disk.
+"""
+
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import av
 import av.container
-from av.error import FFmpegError, InvalidDataError
+from av.error import FFmpegError
+from av.stream import Disposition
 
-from lipsync.errors import LipsyncError
+from lipsync.errors import LipsyncError, first_line
+from lipsync.media.saying import warn
+from lipsync.media.timeline import LATE_END, NEVER_SHOWN, Timeline
 
-log = logging.getLogger(__name__)
+MOST_FAILURES = 20  # errors on end of a demuxer, after which nothing more is expected of the file
+PROBE_PACKETS = 60  # of a track, that are tried until one can be decoded
 
 
 @contextmanager
-def open_input(path: str | Path) -> Iterator[av.container.InputContainer]:
-    """Open a video or audio file for reading.
+def open_input(path: str | Path, **options: Any) -> Iterator[av.container.InputContainer]:
+    """Open a video or audio file for reading; tags of any encoding are none of our business.
+
+    options: further ones of `av.open`.
 
     Raises LipsyncError if there is no such file or libav makes nothing of it.
     """
@@ -25,66 +36,199 @@ def open_input(path: str | Path) -> Iterator[av.container.InputContainer]:
     if not path.exists():
         raise LipsyncError(f"{path}: no such file; check the path")
     if not path.is_file():
-        raise LipsyncError(f"{path}: not a file; give the path of a video or sound file")
-    try:
-        container = av.open(path.absolute())  # else "a:b.wav" is taken for a URL
-    except FFmpegError as error:
+        raise LipsyncError(f"{path}: not a file; give the path of a video or audio file")
+    try:  # absolute: else "a:b.wav" is taken for a URL
+        container = av.open(path.absolute(), metadata_errors="replace", **options)
+    except (FFmpegError, OSError, ValueError) as error:
         raise LipsyncError(
-            f"{path}: not readable as video or sound ({error.strerror}); "
+            f"{path}: not readable as video or audio ({words(error)}); "
             "check that it plays, or convert it to mp4"
         ) from None
     with container:
         yield container
 
 
+def words(error: Exception) -> str:
+    """What libav says of an error, in one line."""
+    return getattr(error, "strerror", None) or first_line(error)
+
+
+def is_decodable(stream: av.stream.Stream) -> bool:
+    """Whether libav knows a decoder for a track; PyAV gives the others no codec context."""
+    return getattr(stream, "codec_context", None) is not None
+
+
 def video_stream(container: av.container.InputContainer, path: str | Path) -> av.VideoStream:
-    """The main video track (cover pictures of music files do not count), decoded in parallel."""
-    for stream in container.streams.video:
-        if not stream.disposition & av.stream.Disposition.attached_pic:
-            stream.thread_type = "AUTO"
-            return stream
-    raise LipsyncError(f"{path}: has no video track; give a video that shows the speaking face")
+    """The main video track, decoded in parallel.
+
+    The one that the file marks as its default, else the first, of those that can be decoded; cover
+    pictures of music files do not count, nor does a track of one picture beside another track.
+
+    Raises LipsyncError if there is none.
+    """
+    shown = [s for s in container.streams.video if not s.disposition & NEVER_SHOWN]
+    if not shown:
+        raise LipsyncError(f"{path}: has no video track; give a video that shows the speaking face")
+    known = [stream for stream in shown if is_decodable(stream)]
+    if not known:
+        raise LipsyncError(
+            f"{path}: its video is in a codec that is not known here; convert it to mp4 with H.264"
+        )
+    moving = [stream for stream in known if stream.frames != 1] or known
+    moving.sort(key=lambda stream: not stream.disposition & Disposition.default)
+    moving[0].thread_type = "AUTO"
+    return moving[0]
 
 
-def audio_stream(container: av.container.InputContainer, path: str | Path) -> av.AudioStream:
-    """The main audio track."""
-    stream = container.streams.best("audio")
-    if not isinstance(stream, av.AudioStream):
+def audio_streams(container: av.container.InputContainer, path: str | Path) -> list[av.AudioStream]:
+    """The audio tracks that can be decoded, libav's choice first.
+
+    Raises LipsyncError if there is none.
+    """
+    tracks = list(container.streams.audio)
+    if not tracks:
         raise LipsyncError(
             f"{path}: has no audio track; record the video with sound, or give one that has it"
         )
-    return stream
+    known = [stream for stream in tracks if is_decodable(stream)]
+    if not known:
+        raise LipsyncError(
+            f"{path}: its audio is in a codec that is not known here; convert it to mp4 with AAC"
+        )
+    best = container.streams.best("audio")
+    return sorted(known, key=lambda stream: stream != best)
+
+
+def decodes(container: av.container.InputContainer, stream: av.stream.Stream) -> bool:
+    """Whether something comes out of the first packets of a track; encrypted ones give nothing.
+
+    The container is left wherever that was.
+    """
+    try:
+        for number, packet in enumerate(container.demux(stream)):
+            if _decoded(stream, packet, Damage()):
+                return True
+            if number > PROBE_PACKETS:
+                break
+    except (FFmpegError, OSError, ValueError):
+        pass  # what cannot be read is said by whoever reads all of it
+    return False
+
+
+class Damage:
+    """What of a track could not be decoded: how often, and from when to when in seconds."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first: Fraction | None = None
+        self.last: Fraction | None = None
+        self.now: Fraction | None = None  # seconds of the packet at hand
+
+    def note(self) -> None:
+        self.count += 1
+        if self.first is None:
+            self.first = self.now
+        self.last = self.now
+
+    def __str__(self) -> str:
+        if self.first is None or self.last is None:
+            return "damaged at its beginning"
+        if self.last - self.first < 1:
+            return f"damaged at {float(self.first):.1f} s"
+        return (
+            f"damaged in {self.count} places, {float(self.first):.1f} to {float(self.last):.1f} s"
+        )
 
 
 @overload
 def decode(
-    container: av.container.InputContainer, stream: av.VideoStream
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    timeline: Timeline | None = None,
+    quiet: bool = False,
 ) -> Iterator[av.VideoFrame]: ...
 @overload
 def decode(
-    container: av.container.InputContainer, stream: av.AudioStream
+    container: av.container.InputContainer,
+    stream: av.AudioStream,
+    timeline: Timeline | None = None,
+    quiet: bool = False,
 ) -> Iterator[av.AudioFrame]: ...
 def decode(
-    container: av.container.InputContainer, stream: av.VideoStream | av.AudioStream
+    container: av.container.InputContainer,
+    stream: av.VideoStream | av.AudioStream,
+    timeline: Timeline | None = None,
+    quiet: bool = False,
 ) -> Iterator[av.VideoFrame | av.AudioFrame]:
-    """Decode a track and step over damaged pieces, with one warning at the end."""
-    damaged = 0
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            break
-        except InvalidDataError:  # the file ends within a packet
-            damaged += 1
-            break
-        try:
-            frames = stream.decode(packet)
-        except InvalidDataError:
-            damaged += 1
-            continue
-        yield from frames
-    if damaged:
-        log.warning(
-            "%s: %d damaged pieces of its %s left out", container.name, damaged, stream.type
+    """Decode a track, its timestamps put right by ``timeline``.
+
+    Whatever error code libav gives, damaged pieces are stepped over, what is whole comes out, and
+    one warning names the time. Another one says where a track ends before its header says so.
+    quiet: no warnings, for a pass that only looks.
+    """
+    damage, end, frames = Damage(), None, 0
+    for packet in _packets(container, stream, damage):
+        if timeline is not None:
+            timeline.correct(packet)
+        if packet.pts is not None and packet.time_base is not None:
+            damage.now = packet.pts * packet.time_base
+            reach = damage.now + (packet.duration or 0) * packet.time_base
+            end = reach if end is None else max(end, reach)
+        for frame in _decoded(stream, packet, damage):
+            if frame.is_corrupt:
+                damage.note()
+            frames += 1
+            yield frame
+    if quiet:
+        return
+    if not frames:
+        return  # whoever wanted them says so
+    kind = "picture" if stream.type == "video" else "audio"
+    if damage.count:
+        warn(f"{container.name}: its {kind} is {damage}; the rest is used")
+    promised = declared_end(container, stream)
+    if end is not None and promised is not None and end < promised - Fraction(LATE_END):
+        warn(
+            f"{container.name}: cut off: its {kind} ends at {float(end):.1f} s, and the file says "
+            f"{float(promised):.1f} s; what is there is used"
         )
+
+
+def declared_end(
+    container: av.container.InputContainer, stream: av.stream.Stream
+) -> Fraction | None:
+    """Seconds at which a track ends by its own header; None where that would be a guess."""
+    if not {"mov", "mp4"} & set(container.format.name.split(",")):
+        return None
+    if not stream.duration or stream.time_base is None:
+        return None
+    return ((stream.start_time or 0) + stream.duration) * stream.time_base
+
+
+def _packets(
+    container: av.container.InputContainer, stream: av.stream.Stream, damage: Damage
+) -> Iterator[av.Packet]:
+    """The packets of a track, the one that empties the decoder last, however the file ends."""
+    failures = 0
+    while failures < MOST_FAILURES:
+        try:
+            for packet in container.demux(stream):
+                failures = 0
+                yield packet
+            return
+        except (FFmpegError, OSError, ValueError):  # go on behind the damaged place
+            if failures == 0:
+                damage.note()
+            failures += 1
+    flush = av.Packet()
+    flush.stream = stream
+    yield flush
+
+
+def _decoded(stream: Any, packet: av.Packet, damage: Damage) -> Iterable[Any]:
+    """Frames of a packet; none of one that cannot be decoded."""
+    try:
+        return list(stream.decode(packet))
+    except (FFmpegError, OSError, ValueError):
+        damage.note()
+        return ()

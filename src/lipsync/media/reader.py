@@ -16,8 +16,10 @@ from av.error import FFmpegError
 from lipsync.errors import LipsyncError
 from lipsync.media.clock import exact_fps, round_half_up
 from lipsync.media.colours import to_rgb
-from lipsync.media.container import open_input, video_stream
+from lipsync.media.container import decode, is_decodable, open_input, video_stream, words
+from lipsync.media.display import displayed
 from lipsync.media.planes import to_planes
+from lipsync.media.timeline import timelines
 
 
 @dataclass(frozen=True)
@@ -33,16 +35,17 @@ class VideoInfo:
 
 
 def probe(path: str | Path) -> VideoInfo:
-    """Read the header and the first picture of a video.
+    """Read the header and the first picture of a video; all of it where no header says how long.
 
-    Raises LipsyncError if the file is missing, unreadable or has no video track.
+    Raises LipsyncError if the file is missing, unreadable or has no video track to decode.
     """
     with open_input(path) as container:
         stream = video_stream(container, path)
-        try:
-            first = next(container.decode(stream))
-        except (FFmpegError, StopIteration):
-            raise LipsyncError(f"{path}: no picture can be decoded; record it again") from None
+        decoded = decode(container, stream, quiet=True)
+        pictures = displayed(decoded, stream, container.name, quiet=True)
+        first = next(pictures, None)
+        if first is None:
+            raise LipsyncError(f"{path}: no picture can be decoded; record it again, or convert it")
         turned = first.rotation % 180 != 0
         width, height = (first.height, first.width) if turned else (first.width, first.height)
         return VideoInfo(
@@ -51,28 +54,35 @@ def probe(path: str | Path) -> VideoInfo:
             fps=stream.average_rate or stream.guessed_rate or Fraction(0),
             seconds=_seconds(container, stream),
             frames=stream.frames,
-            has_sound=bool(container.streams.audio),
+            has_sound=any(map(is_decodable, container.streams.audio)),
         )
 
 
 def _seconds(container: av.container.InputContainer, stream: av.VideoStream) -> float:
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
-    return (container.duration or 0) / av.time_base
+    if container.duration:
+        return float(container.duration / av.time_base)
+    return timelines(container)[stream.index].seconds  # a browser's recording, say
 
 
 def read_frames(path: str | Path) -> Iterator[np.ndarray]:
     """All pictures of a constant-rate file in order, each (H, W, 3) uint8 RGB."""
-    with open_input(path) as container:
-        for frame in container.decode(video_stream(container, path)):
-            yield to_rgb(frame)
+    yield from map(to_rgb, _decoded(path))
 
 
 def read_planes(path: str | Path) -> Iterator[np.ndarray]:
     """The same in the layout of ``media.planes``, (3 H / 2, W) uint8; sides are even."""
+    yield from map(to_planes, _decoded(path))
+
+
+def _decoded(path: str | Path) -> Iterator[av.VideoFrame]:
+    """Of a file that we made, so damage is an error: it has to be made again."""
     with open_input(path) as container:
-        for frame in container.decode(video_stream(container, path)):
-            yield to_planes(frame)
+        try:
+            yield from container.decode(video_stream(container, path))
+        except FFmpegError as error:
+            raise LipsyncError(f"{path}: damaged ({words(error)}); make it again") from None
 
 
 class FrameReader:
@@ -128,7 +138,10 @@ class FrameReader:
         if number != self._next_group:
             self._decoder = self._decode_from(start)
         count = end - start
-        group = [frame for _, frame in zip(range(count), self._decoder, strict=False)]
+        try:
+            group = [frame for _, frame in zip(range(count), self._decoder, strict=False)]
+        except FFmpegError:
+            group = []
         if len(group) != count or not group[0].key_frame:
             raise LipsyncError(f"{self._path}: damaged near picture {end}; make it again")
         self._next_group = number + 1

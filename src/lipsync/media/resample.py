@@ -6,7 +6,7 @@ timestamps, so variable frame rates, NTSC rates, edit lists and late or early tr
 
 Pictures stay yuv420p all the way: what is 8-bit bt709 or bt601 goes to the encoder untouched and
 keeps its colour tags (what is not tagged counts as bt601, as libav takes it); all else is converted
-to bt709. The curve of HDR sources is left as it is.
+to bt709. Interlacing, pixel shape, alpha, HDR: `display`. Clocks that jump: `timeline`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,12 +23,17 @@ from lipsync.errors import LipsyncError
 from lipsync.media.audio import SAMPLE_RATE, audio_blocks, exactly, write_wav
 from lipsync.media.clock import exact_fps, frame_count, sample_count
 from lipsync.media.colours import BT709, colours_of
-from lipsync.media.container import audio_stream, decode, open_input, video_stream
+from lipsync.media.container import decode, decodes, open_input, video_stream
+from lipsync.media.display import displayed
+from lipsync.media.listening import Choice, choose_track
 from lipsync.media.reader import probe
+from lipsync.media.saying import warn
+from lipsync.media.timeline import MAX_HOLE, timelines
 from lipsync.media.writer import VideoWriter
 from lipsync.progress import progress
 
 MIN_SECONDS = 3  # less is a mistake; how much training needs, `training.split` says
+NEVER_SHOWN = 0.02  # share of pictures with a repeated timestamp, above which a word is due
 MAX_LAST_SECONDS = Fraction(1, 2)  # of the last picture; a longer duration is a broken header
 # Measured at crf 8, 720p, 2 cores: superfast 10 ms and 65 KB a picture, ultrafast 6 ms and about
 # double the size, veryfast 15 ms and 1 dB less.
@@ -57,10 +62,15 @@ def extract(
     fps: float,
     crf: float,
     least: float = MIN_SECONDS,
+    track: Choice = "auto",
+    max_hole: float = MAX_HOLE,
 ) -> int:
     """Write ``frames`` (mp4) and ``audio`` (16 kHz wav) from ``source``; returns the frame count.
 
     Without ``audio`` the source needs no sound.
+
+    track: number of the source's audio track; auto: the one with a voice
+    max_hole: seconds; longer holes in the source are closed (`timeline`)
 
     Raises LipsyncError if the source is missing, unreadable, shorter than ``least`` seconds, or has
     no video or no audio track; neither file is written then.
@@ -68,8 +78,8 @@ def extract(
     info = probe(source)
     with open_input(source) as container:
         if audio is not None:
-            audio_stream(container, source)  # refuse before the work
-        shown = shown_pictures(container, video_stream(container, source))
+            choose_track(container, source, track)  # refuse before the work
+        shown = shown_pictures(container, video_stream(container, source), max_hole)
         begin, end, first = next(shown)
         convert = Upright(first)
         with VideoWriter(
@@ -94,8 +104,25 @@ def extract(
                 )
             if audio is not None:
                 samples = sample_count(writer.frames, fps, SAMPLE_RATE)
-                write_wav(audio, exactly(audio_blocks(source, SAMPLE_RATE, start=begin), samples))
+                blocks = audio_blocks(
+                    source, SAMPLE_RATE, start=begin, track=track, max_hole=max_hole
+                )
+                write_wav(audio, exactly(blocks, samples))
     return writer.frames
+
+
+def check_source(source: str | Path, track: Choice = "auto") -> None:
+    """Whether `extract` can read a video: a picture and a piece of audio are decoded.
+
+    Raises LipsyncError with what is wrong.
+    """
+    probe(source)
+    with open_input(source) as container:
+        stream, _ = choose_track(container, source, track)
+        if not decodes(container, stream):
+            raise LipsyncError(
+                f"{source}: nothing of its audio can be decoded; convert it to mp4 with AAC"
+            )
 
 
 def on_ticks(shown: Iterable[Shown[Picture]], fps: float | Fraction) -> Iterator[Picture]:
@@ -119,21 +146,36 @@ def on_ticks(shown: Iterable[Shown[Picture]], fps: float | Fraction) -> Iterator
 
 
 def shown_pictures(
-    container: av.container.InputContainer, stream: av.VideoStream
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    max_hole: float = MAX_HOLE,
 ) -> Iterator[Shown[av.VideoFrame]]:
-    """Decoded pictures with the seconds at which each appears and (by its duration) goes."""
+    """Decoded pictures with the seconds at which each appears and (by its duration) goes.
+
+    They are as `display` shows them, not yet upright. Holes longer than ``max_hole`` seconds are
+    closed.
+    """
     nominal = 1 / (stream.guessed_rate or Fraction(25))  # seconds, where the file says nothing
     before: Fraction | None = None
-    for frame in decode(container, stream):
+    seen = repeated = 0
+    timeline = timelines(container, max_hole)[stream.index]
+    decoded = decode(container, stream, timeline)
+    for frame in displayed(decoded, stream, container.name):
+        seen += 1
         unit = frame.time_base or Fraction(1)
         start = frame.pts * unit if frame.pts is not None else (before or Fraction(0)) + nominal
         if before is not None and start <= before:
-            continue  # a repeated timestamp: never shown
+            repeated += 1  # never shown, by any player
+            continue
         duration = (frame.duration or 0) * unit
         if not 0 < duration <= MAX_LAST_SECONDS:
             duration = nominal
         before = start
         yield start, start + duration, frame
+    if repeated > NEVER_SHOWN * seen:
+        warn(
+            f"{container.name}: {repeated} of {seen} pictures repeat a timestamp; they are left out"
+        )
 
 
 class Upright:

@@ -113,6 +113,8 @@ def _name(addition: Addition, params: Path) -> None:
     entry: dict[str, Any] = {"video": addition.video.as_posix()}
     if addition.source.encoder is not None:
         entry["speech"] = {"encoder": addition.source.encoder}
+    if addition.source.audio_track is not None:
+        entry["frames"] = {"audio_track": addition.source.audio_track}
     rewrite(
         params,
         lambda text: with_entry(text, "people", addition.person, entry),

@@ -26,6 +26,10 @@ def add(
     encoder: Annotated[
         str | None, typer.Option(help="speech.encoder of these people; by default everybody's")
     ] = None,
+    audio_track: Annotated[
+        int | None,
+        typer.Option(min=0, help="number of the videos' audio track; by default that with a voice"),
+    ] = None,
     link: Annotated[
         bool, typer.Option("--link", help="keep one copy, in DVC's cache, and link to it")
     ] = False,
@@ -42,7 +46,7 @@ def add(
         from lipsync.people.sources import read_sources
         from lipsync.progress import progress
 
-        sources = read_sources(videos, name, encoder)
+        sources = read_sources(videos, name, encoder, audio_track)
         outcomes: list[Outcome] = []
         adding = add_people(sources, PROJECT, link=link, again=again)
         try:

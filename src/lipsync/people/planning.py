@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from lipsync.errors import LipsyncError, first_line
-from lipsync.media.video import probe
+from lipsync.media.resample import check_source
 from lipsync.params import PersonParams
 from lipsync.people.contents import Contents, read_record, record_file
 from lipsync.people.naming import check_name, name_from
@@ -73,8 +73,7 @@ class Planner:
 
     def _decide(self, source: Source) -> Addition | Refusal:
         path = source.path
-        if not probe(path).has_sound:
-            raise LipsyncError(f"{path}: has no audio track; give a video that has the voice")
+        check_source(path, "auto" if source.audio_track is None else source.audio_track)
         if source.encoder is not None and source.encoder not in ENCODERS:
             raise LipsyncError(f"encoder {source.encoder}: legal values: {', '.join(ENCODERS)}")
         twin = self._twin(path)

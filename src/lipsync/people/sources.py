@@ -16,6 +16,7 @@ class Source:
     Attributes:
         name: that was asked for; None: from the file's name
         encoder: value of people.<name>.speech.encoder; None: as everybody's
+        audio_track: value of people.<name>.frames.audio_track; None: as everybody's
         told: which list named it, and where; empty for the command line
     """
 
@@ -23,6 +24,7 @@ class Source:
     name: str | None = None
     encoder: str | None = None
     told: str = ""
+    audio_track: int | None = None
 
 
 class _Video(Entry):
@@ -36,7 +38,10 @@ class _Manifest(Entry):
 
 
 def read_sources(
-    given: Sequence[Path], name: str | None = None, encoder: str | None = None
+    given: Sequence[Path],
+    name: str | None = None,
+    encoder: str | None = None,
+    audio_track: int | None = None,
 ) -> list[Source]:
     """All videos that are meant; whether they are there is not looked at.
 
@@ -46,6 +51,7 @@ def read_sources(
             "name": ..., "encoder": ...}]}, a path is enough). Paths are relative to the list.
         name: of the person; for a single video
         encoder: where an entry names none
+        audio_track: of all of them
     Raises:
         LipsyncError: a list cannot be read or has an unknown key; there is no video; there is one
             name for several.
@@ -60,7 +66,10 @@ def read_sources(
         raise LipsyncError(
             f"--name {name}: is for one video, here are {len(found)}; give names in a list"
         )
-    return [Source(one.path, name or one.name, one.encoder or encoder, one.told) for one in found]
+    return [
+        Source(one.path, name or one.name, one.encoder or encoder, one.told, audio_track)
+        for one in found
+    ]
 
 
 def _videos(given: Path) -> Iterator[Source]:

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from lipsync.errors import LipsyncError
-from lipsync.media.audio import SAMPLE_RATE, audio_blocks
+from lipsync.media.audio import SAMPLE_RATE, audio_blocks, source_rate
 from lipsync.media.clock import frame_count
-from lipsync.media.container import audio_stream, open_input
 
 # Hz that AAC can be (ISO/IEC 14496-3, table 1.18); other sound becomes 48 kHz
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
@@ -68,8 +67,7 @@ def open_sound(path: str | Path) -> Sound:
     Raises LipsyncError if it is missing, unreadable, or has no sound.
     """
     path = Path(path)
-    with open_input(path) as container:
-        found = audio_stream(container, path).rate
+    found = source_rate(path)
     rate = found if found in AAC_RATES else OTHER_RATE
     samples, peak = 0, 0.0
     for block in audio_blocks(path, rate):

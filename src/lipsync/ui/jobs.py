@@ -121,7 +121,7 @@ class RenderQueue:
                 raise LipsyncError(f"{MOST_WAITING} videos wait already; try again later")
             try:
                 job.folder.mkdir()
-                _keep(upload.path, job.sound)
+                _keep(upload.sound, job.sound)
             except OSError as error:
                 shutil.rmtree(job.folder, ignore_errors=True)
                 raise LipsyncError(

@@ -3,28 +3,27 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
-from av.error import FFmpegError
-
 from lipsync.errors import LipsyncError
-from lipsync.media.audio import SAMPLE_RATE, audio_blocks
+from lipsync.ui.decoding import decode_apart
 
-# libav's demuxers that read the one file they are given. Playlists (hls, dash, concat) are none of
-# them: they name other files and addresses, which libav would open. The first name of a demuxer
-# with several is enough.
-CONTAINERS = (
-    "aac,ac3,aiff,amr,asf,au,avi,caf,flac,flv,matroska,matroska,webm,mov,mov,mp4,m4a,3gp,3g2,mj2,"
-    "mp3,mpeg,mpegts,ogg,opus,tta,voc,w64,wav,webm,wv"
-)
+DECODED = ".lipsync.wav"  # ends the name of an upload's sound, beside it
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A checked one: where it lies, what its owner calls it, seconds of sound."""
+    """A checked one.
+
+    Attributes:
+        path: where it lies; for the browser's player
+        name: what its owner calls it
+        seconds: of sound
+        sound: a WAV of it, decoded; all that the server itself reads
+    """
 
     path: Path
     name: str
     seconds: float
+    sound: Path
 
 
 def check_upload(
@@ -48,33 +47,12 @@ def check_upload(
         raise LipsyncError(
             f"{name}: {size / 1e6:.0f} MB; at most {max_bytes / 1e6:g} MB can be uploaded here"
         )
-    _refuse_playlists(path, name)
-    samples = 0
+    sound = path.with_name(path.name[:100] + DECODED)
     try:
-        for block in audio_blocks(path, SAMPLE_RATE):
-            samples += len(block)
-            if samples > max_seconds * SAMPLE_RATE:
-                raise LipsyncError(
-                    f"{name}: longer than {max_seconds / 60:g} minutes, the most that is rendered "
-                    "here; cut it, or use `lipsync render`"
-                )
+        seconds = decode_apart(path, sound, max_seconds)
     except LipsyncError as error:
         raise LipsyncError(named(str(error), path, name)) from None
-    if samples == 0:
-        raise LipsyncError(f"{name}: there is no sound in it; choose another file")
-    return Upload(path, name, samples / SAMPLE_RATE)
-
-
-def _refuse_playlists(path: Path, name: str) -> None:
-    """Open it once with libav's other demuxers switched off."""
-    try:
-        av.open(path, container_options={"format_whitelist": CONTAINERS}).close()
-    except (FFmpegError, OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "unreadable"
-        raise LipsyncError(
-            f"{name}: not a sound or video file that is known here ({why}); "
-            "convert it to wav, mp3 or mp4"
-        ) from None
+    return Upload(path, name, seconds, sound)
 
 
 def shown_name(path: Path) -> str:
