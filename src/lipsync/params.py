@@ -25,10 +25,19 @@ import yaml
 import lipsync
 from lipsync.errors import LipsyncError
 
-PERSON_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+MAX_NAME = 64  # letters of a person's name, which becomes part of the names of temporary files too
+PERSON_NAME = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{MAX_NAME - 1}}}")
 MAX_AUDIO_OFFSET = 1000  # milliseconds, either way
 # Folders beside those of people
 RESERVED_NAMES = {"base", "face", "pretrained", "shared", "videos", "visemes", "speech"}
+# Windows takes these for devices, whatever folder they stand in; such a project could not be cloned
+DEVICES = {
+    "aux",
+    "con",
+    "nul",
+    "prn",
+    *(f"{port}{n}" for port in ("com", "lpt") for n in range(10)),
+}
 SYNCNET_SUFFIX = ".safetensors"  # how a path of one ends, which tells it from a person's name
 
 
@@ -220,9 +229,11 @@ def check_name(name: Any, where: str) -> str:
     """The name of a person, if it is legal; else LipsyncError that begins with ``where``."""
     if not isinstance(name, str) or not PERSON_NAME.fullmatch(name):
         raise LipsyncError(
-            f"{where}: not a usable name; use lower-case letters, digits, - and _, and begin with "
-            "a letter or digit"
+            f"{where}: not a usable name; use up to {MAX_NAME} lower-case letters, digits, - and "
+            "_, and begin with a letter or digit"
         )
+    if name in DEVICES:
+        raise LipsyncError(f"{where}: is the name of a device on Windows; give another")
     if name in RESERVED_NAMES:
         raise LipsyncError(
             f"{where}: is reserved, as are {', '.join(sorted(RESERVED_NAMES - {name}))}; give "

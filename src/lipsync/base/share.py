@@ -15,8 +15,9 @@ from lipsync.base.inherited import (
     SYNCNET,
     read_base,
 )
-from lipsync.errors import LipsyncError, first_line
+from lipsync.errors import LipsyncError
 from lipsync.files import atomic_path
+from lipsync.lock_holders import in_one_line
 from lipsync.params import SYNCNET_SUFFIX
 from lipsync.training.tensors import read_tensors, write_tensors
 
@@ -44,7 +45,8 @@ def share_syncnet(person: str) -> Path:
         with Repo() as repo:
             repo.add(target.as_posix())
     except DvcException as error:
-        raise LipsyncError(f"{target}: DVC cannot track it: {first_line(error)}") from error
+        reason = in_one_line(error, Path())
+        raise LipsyncError(f"{target}: DVC cannot track it: {reason}") from error
     return target
 
 

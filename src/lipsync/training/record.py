@@ -6,6 +6,7 @@ dvc.lock names it, and the cache or the remote has it. If it belongs to the very
 about to start, it is as good as a checkpoint.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -44,8 +45,12 @@ def take_from_record(checkpoints: Checkpoints, full_state: Path, epochs: int) ->
 def _take(checkpoints: Checkpoints, full_state: Path, epochs: int, revision: str | None) -> None:
     from dvc.api import DVCFileSystem
 
-    system = DVCFileSystem(rev=revision)
-    with system.open(full_state.as_posix(), "rb") as file:
+    # The project may be a folder of a larger repository, and DVC's own root may lie in between.
+    system = DVCFileSystem(rev=revision, subrepos=True)
+    path = full_state.as_posix()
+    if revision is not None:  # then paths begin at git's top, not in the working directory
+        path = f"/{Path(os.path.relpath(full_state, system.repo.scm.root_dir)).as_posix()}"
+    with system.open(path, "rb") as file:
         progress, fingerprint = progress_from(read_header_from(file))
         ahead = checkpoints.newest_epoch(epochs) < progress.epoch <= epochs
         if fingerprint != checkpoints.fingerprint or not ahead:
