@@ -1,5 +1,6 @@
 """Files that people mean in a folder, and writing so that no final name holds half a file."""
 
+import errno
 import hashlib
 import os
 import re
@@ -17,6 +18,8 @@ from lipsync.errors import LipsyncError, printable
 # yt-dlp, Chrome, Safari, older Edge, aria2, Opera, uTorrent, qBittorrent
 UNFINISHED = (".part", ".crdownload", ".download", ".partial", ".aria2", ".opdownload", ".!ut",
               ".!qB")  # fmt: skip
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -47,7 +50,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         where = error.filename or path
-        if Path(where) == temporary:
+        if Path(where) == temporary or error.errno in FULL:  # of a copy the source is named
             where = path
         raise LipsyncError(
             f"{where}: {error.strerror or error}; free some space or check the folder of {path}"

@@ -15,6 +15,7 @@ machine that mounts the folder, cannot be seen, and may be at work.
 """
 
 import json
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from lipsync.errors import printable
 
 BUSY = "is busy, it is being blocked by"  # DVC's words where rwlock stands in the way
 CANNOT_LOCK = "Unable to acquire lock"  # and where the other one does
+NO_GIT = "is not a git repository"  # a project that came as an archive
 CORRUPT = "Unable to read RWLock-file"
 CLOCK = 60.0  # seconds by which the times of files and of processes may differ
 
@@ -119,8 +121,11 @@ def explain_lock(project: Path) -> str:
 
 
 def in_one_line(error: Exception | str, project: Path) -> str:
-    """What DVC says; where a lock stands in its way, whose it is and how to remove it."""
-    words = " ".join(str(error).split())
+    """What DVC says, without colours; where a lock stands in its way, whose it is and how to remove
+    it, and where git is missing, how to begin."""
+    words = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())
+    if words.endswith(NO_GIT):
+        words += "; DVC wants one: `git init && git add . && git commit -m start`"
     return locked_out(words, project) or words
 
 

@@ -1,5 +1,6 @@
 """Files whose names fold to one, and names that YAML, shells and file systems take amiss."""
 
+import errno
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lipsync.errors import LipsyncError
 from lipsync.params import load_params
 from lipsync.people.adding import add_people, report
 from lipsync.people.sources import Source, read_sources
@@ -120,4 +122,41 @@ def test_a_read_only_project_is_one_line_and_stays_as_it_was(project, film, tmp_
     (outcome,) = add_people([Source(video)], project)
     (project / "data/videos").chmod(0o755)
     assert "cannot write: Permission denied" in outcome.problem
+    assert files(project) == before
+
+
+def test_a_project_without_git_says_how_to_begin(project, film, tmp_path):
+    shutil.rmtree(project / ".git")
+    with pytest.raises(LipsyncError, match="is not a git repository; DVC wants one: `git init"):
+        list(add_people([Source(film(tmp_path / "anna.mp4", 2))], project))
+    assert not (project / "data/videos/anna.mp4").exists()
+
+
+def test_videos_behind_a_link_are_refused_with_the_way_that_works(project, film, tmp_path):
+    shutil.move(project / "data/videos", tmp_path / "large")
+    (project / "data/videos").symlink_to(tmp_path / "large")
+    (outcome,) = add_people([Source(film(tmp_path / "anna.mp4", 2))], project)
+    assert "data/videos: is a link" in outcome.problem
+    assert "`dvc cache dir --local" in outcome.problem
+    assert not (tmp_path / "large/anna.mp4").exists()
+
+
+def test_a_damaged_lock_is_named_before_anything_is_done(project, film, tmp_path):
+    for content in ("", "<<<<<<< HEAD\nstages: {}\n"):
+        (project / "dvc.lock").write_text(content)
+        with pytest.raises(
+            LipsyncError, match=r"dvc\.lock: damaged; take it from git, or delete it"
+        ):
+            list(add_people([Source(film(tmp_path / "anna.mp4", 2))], project))
+
+
+def test_a_full_disk_is_said_of_the_file_that_has_no_room(project, film, tmp_path, monkeypatch):
+    def full(source: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(source), None, str(target))
+
+    before = files(project)
+    monkeypatch.setattr(shutil, "copyfile", full)
+    (outcome,) = add_people([Source(film(tmp_path / "anna.mp4", 2))], project)
+    assert "data/videos/anna.mp4: No space left on device; free some space" in outcome.problem
+    assert str(tmp_path / "anna.mp4") not in outcome.problem
     assert files(project) == before

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lipsync.dvc_lock import read_lock
 from lipsync.errors import LipsyncError, first_line
 from lipsync.files import atomic_path
 from lipsync.params import load_params
@@ -62,6 +63,7 @@ def add_people(
     with alone(project):
         params = load_params(project / "params.yaml")
         refuse_beside_a_run(project)
+        read_lock(project)  # DVC, which reads it too, would say less of what is wrong with it
         if link and not is_dvc_project(project):
             raise LipsyncError("--link: links lead into DVC's cache, and this is no DVC project")
         planner = Planner.of(project, [params.for_person(name) for name in params.people], again)

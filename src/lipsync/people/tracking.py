@@ -32,11 +32,17 @@ def dvc_repo(project: Path, link: bool = False) -> Iterator[Any]:
         yield None
         return
     try:
+        from dvc.exceptions import DvcException
         from dvc.repo import Repo
     except ImportError:
         raise LipsyncError("DVC is not installed; install the extra `train`") from None
 
-    with Repo(str(project), config={"cache": {"type": LINKS}} if link else None) as repo:
+    try:
+        opened = Repo(str(project), config={"cache": {"type": LINKS}} if link else None)
+        _ = opened.scm  # found only now, and perhaps missing
+    except DvcException as error:
+        raise LipsyncError(in_one_line(error, project)) from error
+    with opened as repo:
         repo.scm_context.quiet = True  # what to commit is said once, at the end
         yield repo
 
@@ -52,6 +58,12 @@ def track(repo: Any, video: Path) -> None:
     from dvc.exceptions import DvcException, OutputNotFoundError
 
     target = str(video.absolute())
+    for folder in video.absolute().parents:
+        if folder.is_symlink() and folder.is_relative_to(repo.root_dir):
+            raise LipsyncError(
+                f"{folder}: is a link, and DVC (3.67) tracks nothing below it; put the folder "
+                "back, and DVC's cache where there is room: `dvc cache dir --local /large/disk`"
+            )
     if repo.scm.is_tracked(target):
         return
     try:
