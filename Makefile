@@ -13,14 +13,23 @@ help:  ## list the targets
 
 install: .venv/.installed  ## make .venv with the pinned dependencies
 
+# An environment's programs name its own path: one whose folder was moved or copied is made anew.
+MADE_AT := $(shell cat .venv/.installed 2>/dev/null)
+ifneq ($(MADE_AT),)
+ifneq ($(MADE_AT),$(CURDIR))
+.PHONY: .venv/.installed
+CLEAR := --clear
+endif
+endif
+
 .venv/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(0 if sys.version_info >= (3, 11) else \
 	  f"make: Python 3.11 or newer is needed, $(PYTHON) is {v}; try: make PYTHON=python3.12 demo")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
-	$(BIN)/uv pip install --quiet --python .venv -r requirements.lock
-	$(BIN)/uv pip install --quiet --python .venv --no-deps -e .
-	@touch $@
+	$(PYTHON) -m venv $(CLEAR) .venv
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check "uv>=0.9"
+	"$(BIN)/uv" pip install --quiet --python .venv -r requirements.lock
+	"$(BIN)/uv" pip install --quiet --python .venv --no-deps -e .
+	@printf '%s\n' "$(CURDIR)" > $@
 
 demo: install  ## run the whole pipeline on the speaker: data/speaker/render.mp4
 	@dvc repro

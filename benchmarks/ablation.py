@@ -27,6 +27,7 @@ import cv2
 import numpy as np
 from ruamel.yaml import YAML
 
+from lipsync.files import files_in
 from lipsync.generator.params import GeneratorParams
 from lipsync.generator.task import epoch_steps
 from lipsync.params import load_params
@@ -68,7 +69,7 @@ FIGURES = (  # group, name, heading, format
 def make_project(work: Path, clips: Path | None) -> list[str]:
     """Copy this project's files to ``work``, once; the clips' names."""
     videos = {"sample": Path("data/videos/sample.mp4")}
-    for clip in sorted(clips.glob("*.mp4")) if clips else []:
+    for clip in files_in(clips, {".mp4"}) if clips else []:
         name = re.sub("[^a-z0-9]+", "_", clip.stem.lower())
         if videos.setdefault(name, clip.resolve()) != clip.resolve():
             sys.exit(f"{clip}: another video is called {name} already; rename it")

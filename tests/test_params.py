@@ -137,6 +137,47 @@ def test_broken_yaml_names_the_line(tmp_path):
     assert "not valid YAML in line 2" in refused(path)
 
 
+ENTRY = "people: {alice: {video: a.mp4}}\nepochs: 1\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty; `git checkout "),
+        (b"# nobody\n", "is empty"),
+        (ENTRY.encode("utf-16"), "is not UTF-8"),
+        ("people: {alice: {video: zo\xeb.mp4}}\n".encode("latin-1"), "is not UTF-8"),
+        (ENTRY.encode() + b"epochs: 2\n", "epochs: is there twice, in line 3 again"),
+        (b"people:\n  alice: {video: a}\n  alice: {video: b}\n", "people.alice: is there twice"),
+        (b"people:\n  1e3: {video: a.mp4}\n", "people.1e3: DVC reads it as a number"),
+        (b"<<<<<<< HEAD\n" + ENTRY.encode(), "not valid YAML in line 2"),
+        (b"people:\n\talice: {video: a.mp4}\n", "not valid YAML in line 2"),
+        (b"people: &p {alice: *p}\n", "people.alice.video: missing"),
+    ],
+)
+def test_a_file_that_readers_of_yaml_understand_differently_is_refused(tmp_path, content, words):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(content)
+    assert words in refused(path)
+
+
+def test_a_folder_in_its_place_is_one_line(tmp_path):
+    (tmp_path / "params.yaml").mkdir()
+    assert "cannot be read: Is a directory" in refused(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-8"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_marks_and_line_ends_of_other_systems_change_nothing(root, tmp_path, encoding, newline):
+    text = (root / "params.yaml").read_text()
+    path = tmp_path / "params.yaml"
+    path.write_bytes(text.replace("\n", newline).encode(encoding))
+    params, original = load_params(path), load_params(root / "params.yaml")
+    assert params.people == original.people
+    for key in sections():
+        assert params.shared().dump(key) == original.shared().dump(key)
+
+
 def test_a_deleted_key_changes_nothing(root):
     """The defaults in the code are those of params.yaml."""
     values = yaml.safe_load((root / "params.yaml").read_text())

@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from lipsync.errors import LipsyncError
+from lipsync.presets import write_preset
 from lipsync.yaml_edit import with_entry, without_entries
 
 TEXT = """\
@@ -83,3 +84,14 @@ def test_what_cannot_be_edited_is_one_line():
     shared = "people:\n  anna: &a\n    video: a.mp4\n  bert: *a\n"
     with pytest.raises(LipsyncError, match="edit it by hand"):
         without_entries(shared, "people", {"anna"})
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_a_preset_keeps_the_files_line_ends_and_comments(root, tmp_path, ends):
+    path = tmp_path / "params.yaml"
+    before = (root / "params.yaml").read_text().replace("\n", ends)
+    path.write_bytes(before.encode())
+    assert ("epochs", 5, 40) in write_preset("production", path)
+    after = path.read_bytes().decode()
+    assert after.count("\n") == after.count(ends) == before.count(ends)
+    assert after.count("#") == before.count("#")

@@ -19,3 +19,15 @@ def first_line(error: Exception) -> str:
     if isinstance(error, UnpicklingError):
         return "damaged, or holds more than tensors"
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def printable(text: str) -> str:
+    r"""The text in one line that a terminal can show.
+
+    File names may hold line breaks, control characters and, on Linux, bytes that are no UTF-8,
+    which Python reads as lone surrogates: all of these become escapes like \n, \x1b, \udcff.
+    """
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )

@@ -24,11 +24,22 @@ import yaml
 
 import lipsync
 from lipsync.errors import LipsyncError
+from lipsync.yaml_edit import LOADER
 
-PERSON_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+MAX_NAME = 64  # letters of a person's name, which becomes part of the names of temporary files too
+PERSON_NAME = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{MAX_NAME - 1}}}")
+NUMBER_OF_YAML_1_2 = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?|0o[0-7]+|0x[0-9a-fA-F]+")
 MAX_AUDIO_OFFSET = 1000  # milliseconds, either way
 # Folders beside those of people
 RESERVED_NAMES = {"base", "face", "pretrained", "shared", "videos", "visemes", "speech"}
+# Windows takes these for devices, whatever folder they stand in; such a project could not be cloned
+DEVICES = {
+    "aux",
+    "con",
+    "nul",
+    "prn",
+    *(f"{port}{n}" for port in ("com", "lpt") for n in range(10)),
+}
 SYNCNET_SUFFIX = ".safetensors"  # how a path of one ends, which tells it from a person's name
 
 
@@ -220,9 +231,11 @@ def check_name(name: Any, where: str) -> str:
     """The name of a person, if it is legal; else LipsyncError that begins with ``where``."""
     if not isinstance(name, str) or not PERSON_NAME.fullmatch(name):
         raise LipsyncError(
-            f"{where}: not a usable name; use lower-case letters, digits, - and _, and begin with "
-            "a letter or digit"
+            f"{where}: not a usable name; use up to {MAX_NAME} lower-case letters, digits, - and "
+            "_, and begin with a letter or digit"
         )
+    if name in DEVICES:
+        raise LipsyncError(f"{where}: is the name of a device on Windows; give another")
     if name in RESERVED_NAMES:
         raise LipsyncError(
             f"{where}: is reserved, as are {', '.join(sorted(RESERVED_NAMES - {name}))}; give "
@@ -258,17 +271,48 @@ def load_sections(path: str | Path, whole: type[M]) -> M:
 
 def _read_mapping(path: str | Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8-sig")
+        values = yaml.safe_load(text)
+        _check_keys(yaml.compose(text, LOADER), str(path))
     except FileNotFoundError:
         raise LipsyncError(f"{path}: no such file; run from the project's folder") from None
+    except OSError as error:
+        raise LipsyncError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise LipsyncError(
+            f"{path}: is not UTF-8; save it as UTF-8 (Windows' PowerShell writes UTF-16 with >)"
+        ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "unreadable"
         raise LipsyncError(f"{path}: not valid YAML{line}: {problem}") from None
+    if values is None:
+        raise LipsyncError(f"{path}: is empty; `git checkout {path}` brings it back")
     if not isinstance(values, dict):
         raise LipsyncError(f"{path}: expected a mapping of sections, found {type(values).__name__}")
     return values
+
+
+def _check_keys(
+    node: yaml.Node | None, source: str, prefix: str = "", above: tuple[yaml.Node, ...] = ()
+) -> None:
+    """Refuse keys that YAML's readers understand differently: DVC's (YAML 1.2) is not ours (1.1).
+
+    Of a key that is there twice the last would win here, and DVC reads nothing at all; 1e3 without
+    quotes is a word here, and a number there.
+    """
+    known: set[str] = set()
+    if not isinstance(node, yaml.MappingNode) or node in above:  # in itself, by an alias
+        return
+    for key, value in node.value:
+        where = f"{source}: {prefix}{key.value}"
+        if key.value in known:
+            raise LipsyncError(f"{where}: is there twice, in line {key.start_mark.line + 1} again")
+        if not key.style and NUMBER_OF_YAML_1_2.fullmatch(str(key.value)):
+            raise LipsyncError(f"{where}: DVC reads it as a number; put it in quotes")
+        known.add(key.value)
+        _check_keys(value, source, f"{prefix}{key.value}.", (*above, node))
 
 
 def _audio_offset(value: Any, person: str, source: str) -> float | Literal["auto"]:

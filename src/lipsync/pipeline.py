@@ -1,14 +1,13 @@
 """Which stages of a person are fresh or stale, and why: dvc.yaml, and what DVC says of itself."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
 import yaml
 
 from lipsync.errors import LipsyncError
+from lipsync.lock_holders import holders
 
 _WORDS = {
     "modified": "changed",
@@ -116,17 +115,13 @@ def _reads(stage: Stage, other: Stage) -> bool:
 
 
 def writers(project: Path) -> dict[Path, tuple[int, str]]:
-    """Outputs that a living DVC is writing: absolute path -> (pid, its command line).
-
-    DVC notes them in .dvc/tmp/rwlock for the time that a stage runs.
-    """
-    try:
-        text = (project / ".dvc" / "tmp" / "rwlock").read_text(encoding="utf-8")
-        entries = json.loads(text).get("write", {})
-        found = {project / path: (int(by["pid"]), str(by["cmd"])) for path, by in entries.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
-    return {path: by for path, by in found.items() if psutil.pid_exists(by[0])}
+    """Outputs that a living DVC is writing: absolute path -> (pid, its command line)."""
+    return {
+        path: (holder.pid, holder.command)
+        for holder in holders(project)
+        if holder.lives
+        for path in holder.writes
+    }
 
 
 def stages_at_work(

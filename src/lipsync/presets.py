@@ -6,6 +6,7 @@ as the face in the video: exemplars have the video's own resolution, and crop.si
 finely they are warped and refined.
 """
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,9 @@ from typing import Any
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from lipsync.errors import LipsyncError
-from lipsync.files import atomic_path
 from lipsync.generator.params import LossWeights
 from lipsync.params import load_params
-from lipsync.yaml_edit import round_trip
+from lipsync.yaml_edit import rewrite, round_trip
 
 Values = dict[str, Any]
 
@@ -93,13 +93,17 @@ def write_preset(name: str, params: Path) -> list[tuple[str, Any, Any]]:
     if name not in PRESETS:
         raise LipsyncError(f"preset {name}: there is none; there are: {', '.join(PRESETS)}")
     load_params(params)
-    yaml = round_trip()
-    content = yaml.load(params.read_text(encoding="utf-8"))
-    changes = list(_set(content, PRESETS[name].values))
-    with atomic_path(params) as temporary:
-        with temporary.open("w", encoding="utf-8") as file:
-            yaml.dump(content, file)
-        load_params(temporary)
+    changes: list[tuple[str, Any, Any]] = []
+
+    def change(text: str) -> str:
+        yaml, stream = round_trip(), io.StringIO()
+        content = yaml.load(text)
+        changes.extend(_set(content, PRESETS[name].values))
+        yaml.dump(content, stream)
+        ends = "\r\n" if "\r\n" in text else "\n"
+        return stream.getvalue().replace("\n", ends)
+
+    rewrite(params, change, check=load_params)
     return changes
 
 

@@ -8,8 +8,9 @@ A stage script is a function of a person's params::
     if __name__ == "__main__":
         extract_frames()
 
-run as ``python stages/extract_frames.py alice``. Paths are relative to the working directory,
-which DVC sets to the project's folder. A LipsyncError becomes one line on stderr and exit code 1.
+run as ``python stages/extract_frames.py alice``, which `stages/run` does for DVC, with the right
+Python. Paths are relative to the working directory, which DVC sets to the project's folder. A
+LipsyncError becomes one line on stderr and exit code 1.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lipsync.errors import LipsyncError
+from lipsync.errors import LipsyncError, printable
 from lipsync.orphan import no_orphan
 from lipsync.params import Params, PersonParams, load_params
 
@@ -48,13 +49,14 @@ def errors_for_people(name: str) -> Iterator[None]:
     try:
         yield
     except LipsyncError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        print(printable(f"{name}: {error}"), file=sys.stderr)
         raise SystemExit(1) from None
     except OSError as error:
         if error.errno not in MENDABLE:
             raise
         where = error.filename or "a file"
-        print(f"{name}: {where}: {error.strerror}; make room or check the folder", file=sys.stderr)
+        problem = f"{name}: {where}: {error.strerror}; make room or check the folder"
+        print(printable(problem), file=sys.stderr)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         print(f"{name}: stopped; run it again to go on", file=sys.stderr)

@@ -193,10 +193,13 @@ def test_without_dvc_the_video_is_copied_and_named(project, film, tmp_path):
 def test_a_run_at_work_is_not_disturbed(project, film, tmp_path):
     rwlock = project / ".dvc/tmp/rwlock"
     rwlock.parent.mkdir()
-    by = {"pid": os.getpid(), "cmd": "dvc repro"}
-    rwlock.write_text(json.dumps({"write": {"data/sample/frames.mp4": by}}))
-    with pytest.raises(LipsyncError, match="is being written by `dvc repro`"):
-        add(project, Source(film(tmp_path / "anna.mp4", 2)))
+    running = [sys.executable, "-c", "import time; time.sleep(60)", "repro"]
+    with subprocess.Popen(running) as process:
+        by = {"pid": process.pid, "cmd": "dvc repro"}
+        rwlock.write_text(json.dumps({"write": {"data/sample/frames.mp4": by}}))
+        with pytest.raises(LipsyncError, match="is being written by `dvc repro`"):
+            add(project, Source(film(tmp_path / "anna.mp4", 2)))
+        process.kill()
     assert people(project) == ["sample"]
 
 

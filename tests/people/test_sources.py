@@ -7,7 +7,7 @@ import pytest
 
 from lipsync.errors import LipsyncError
 from lipsync.params import check_name
-from lipsync.people.naming import name_from
+from lipsync.people.naming import name_from, numbered
 from lipsync.people.sources import Source, read_sources
 
 
@@ -95,3 +95,20 @@ def test_a_given_name_is_taken_as_it_is_or_refused(name):
     with pytest.raises(LipsyncError, match=f"^name {name}: "):
         check_name(name, f"name {name}")
     assert check_name("a-1_b", "") == "a-1_b"
+
+
+def test_long_names_are_cut_and_numbers_fit_in():
+    name = name_from(Path("l" * 240 + ".mp4"))
+    assert name == "l" * 64
+    assert check_name(name, "") == name
+    assert numbered(name, {name}) == "l" * 62 + "_2"
+    assert numbered("a", {"b"}) == "a"
+    assert numbered("a", {"a", "a_2"}) == "a_3"
+    with pytest.raises(LipsyncError, match="up to 64 lower-case letters"):
+        check_name("l" * 65, "name")
+
+
+@pytest.mark.parametrize("file", ["CON.mp4", "aux.mov", "com1.mp4", "base.mp4"])
+def test_names_of_devices_and_folders_are_refused(file):
+    with pytest.raises(LipsyncError, match="give another"):
+        name_from(Path(file))

@@ -154,7 +154,7 @@ sys.exit(130)
 
 @pytest.fixture
 def sleeper():
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "repro"])
     yield process
     process.kill()
     process.wait()

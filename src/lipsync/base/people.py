@@ -10,6 +10,7 @@ import torch
 from lipsync.base.gather import GEOMETRY
 from lipsync.base.motion import Speaker
 from lipsync.errors import LipsyncError
+from lipsync.files import files_in
 from lipsync.geometry.model import ShapeModel, Track
 from lipsync.geometry.storage import OF_MODEL, OF_TRACK
 from lipsync.motion.data import normalise_speech
@@ -83,7 +84,7 @@ def load_people(folder: Path, names: tuple[str, ...], device: torch.device) -> l
         LipsyncError: a file of somebody who is not listed lies in ``folder``, or two people's crops
             or speech rows are not of one kind.
     """
-    for path in sorted(folder.glob("*.npz")):
+    for path in files_in(folder, {".npz"}) if folder.is_dir() else []:
         if path.stem not in names:
             raise LipsyncError(
                 f"{path}: {path.stem} is not in base.people, and the base's hash would count it; "

@@ -16,8 +16,9 @@ from lipsync.base.inherited import (
     SYNCNET,
     read_base,
 )
-from lipsync.errors import LipsyncError, first_line
+from lipsync.errors import LipsyncError
 from lipsync.files import atomic_path
+from lipsync.lock_holders import in_one_line
 from lipsync.params import SYNCNET_SUFFIX
 from lipsync.speech.mel import BANDS, COLUMNS
 from lipsync.training.tensors import read_tensors, write_tensors
@@ -46,7 +47,8 @@ def share_syncnet(person: str) -> Path:
         with Repo() as repo:
             repo.add(target.as_posix())
     except DvcException as error:
-        raise LipsyncError(f"{target}: DVC cannot track it: {first_line(error)}") from error
+        reason = in_one_line(error, Path())
+        raise LipsyncError(f"{target}: DVC cannot track it: {reason}") from error
     return target
 
 

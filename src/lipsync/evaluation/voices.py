@@ -17,6 +17,7 @@ import torch
 
 from lipsync.errors import LipsyncError
 from lipsync.evaluation.mouths import correlation
+from lipsync.files import files_in
 from lipsync.media.audio import SAMPLE_RATE, read_audio
 from lipsync.media.clock import frame_count
 from lipsync.motion.adaptation import MotionBase, load_motion_base
@@ -73,7 +74,7 @@ def read_voices(folder: Path = FOLDER) -> list[Voice]:
         LipsyncError: there is none, or a file is damaged.
     """
     found = []
-    for path in sorted(folder.glob("*.wav")):
+    for path in files_in(folder, {".wav"}) if folder.is_dir() else []:
         spans: list[tuple[float, float]] = []
         phonemes = path.with_suffix(".phonemes.json")
         if phonemes.is_file():

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lipsync.dvc_lock import read_lock
 from lipsync.errors import LipsyncError, first_line
 from lipsync.files import atomic_path
 from lipsync.params import load_params
 from lipsync.people.contents import record_file
 from lipsync.people.planning import VIDEOS_FOLDER, Addition, Planner, Refusal
 from lipsync.people.sources import Source
-from lipsync.people.tracking import dvc_repo, is_dvc_project, refuse_beside_a_run, track
+from lipsync.people.tracking import alone, dvc_repo, is_dvc_project, refuse_beside_a_run, track
 from lipsync.table import table
 from lipsync.yaml_edit import rewrite, with_entry
 
@@ -26,6 +27,7 @@ class Outcome:
     """What became of a video: ``person`` was added, or ``problem`` says in one line why not.
 
     known: its content is there already, which is no failure
+    note: why the person is not called like the file; "" where it is
     """
 
     source: Source
@@ -33,6 +35,7 @@ class Outcome:
     video: Path | None = None
     problem: str = ""
     known: bool = False
+    note: str = ""
 
     @property
     def failed(self) -> bool:
@@ -57,18 +60,20 @@ def add_people(
     Raises:
         LipsyncError: params.yaml is wrong, a stage is running, or ``link`` without DVC.
     """
-    params = load_params(project / "params.yaml")
-    refuse_beside_a_run(project)
-    if link and not is_dvc_project(project):
-        raise LipsyncError("--link: links lead into DVC's cache, and this is no DVC project")
-    planner = Planner.of(project, [params.for_person(name) for name in params.people], again)
-    plans = [planner.plan(source) for source in sources]
-    with dvc_repo(project, link) as repo:
-        for plan in plans:
-            if isinstance(plan, Refusal):
-                yield Outcome(plan.source, problem=plan.reason, known=plan.known)
-            else:
-                yield _add(plan, project, repo)
+    with alone(project):
+        params = load_params(project / "params.yaml")
+        refuse_beside_a_run(project)
+        read_lock(project)  # DVC, which reads it too, would say less of what is wrong with it
+        if link and not is_dvc_project(project):
+            raise LipsyncError("--link: links lead into DVC's cache, and this is no DVC project")
+        planner = Planner.of(project, [params.for_person(name) for name in params.people], again)
+        plans = planner.plan_all(sources)
+        with dvc_repo(project, link) as repo:
+            for plan in plans:
+                if isinstance(plan, Refusal):
+                    yield Outcome(plan.source, problem=plan.reason, known=plan.known)
+                else:
+                    yield _add(plan, project, repo)
 
 
 def _add(addition: Addition, project: Path, repo: Any) -> Outcome:
@@ -79,7 +84,7 @@ def _add(addition: Addition, project: Path, repo: Any) -> Outcome:
     except Exception as error:
         log.exception("%s: a defect of ours, or of DVC's", addition.source.path)
         return Outcome(addition.source, problem=f"{addition.source.path}: {first_line(error)}")
-    return Outcome(addition.source, addition.person, addition.video)
+    return Outcome(addition.source, addition.person, addition.video, note=addition.note)
 
 
 def _write(addition: Addition, project: Path, repo: Any) -> None:
@@ -127,6 +132,8 @@ def report(outcomes: Sequence[Outcome]) -> str:
     rows = [("file", "person", "")]
     for outcome in outcomes:
         note = outcome.problem or str(outcome.video)
+        if outcome.note:
+            note = f"{note} ({outcome.note})"
         if outcome.known:
             note = f"skipped: {note}"
         elif outcome.problem and outcome.source.told:

@@ -86,12 +86,14 @@ def remove(
     """
     with errors_for_people("lipsync remove"):
         from lipsync.people.removing import describe, plan_removal, remove_people
+        from lipsync.people.tracking import alone
 
-        removals = plan_removal(names, PROJECT, keep_video=keep_video)
-        for removal in removals:
-            typer.echo(describe(removal))
-        if not yes:
-            typer.echo("nothing was removed; --yes does it")
-            return
-        remove_people(removals, PROJECT)
+        with alone(PROJECT):
+            removals = plan_removal(names, PROJECT, keep_video=keep_video)
+            for removal in removals:
+                typer.echo(describe(removal))
+            if not yes:
+                typer.echo("nothing was removed; --yes does it")
+                return
+            remove_people(removals, PROJECT)
         typer.echo(f"removed {len(removals)}")

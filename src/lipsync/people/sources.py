@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lipsync.errors import LipsyncError
+from lipsync.files import files_in
 from lipsync.listing import LIST, MANIFEST, Entry, read_list, read_manifest
 from lipsync.rendering.sound import VIDEOS
 
@@ -74,9 +75,7 @@ def read_sources(
 
 def _videos(given: Path) -> Iterator[Source]:
     if given.is_dir():
-        for path in sorted(given.iterdir()):
-            if path.suffix.lower() in VIDEOS and path.is_file():
-                yield Source(path)
+        yield from map(Source, files_in(given, VIDEOS))
     elif given.suffix.lower() == LIST:
         for number, content in read_list(given):
             path, name = _path_and_name(given.parent, content)

@@ -1,11 +1,15 @@
 """DVC's side of the videos: `dvc add` and `dvc remove`, where the project is one of DVC's."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import filelock
+
 from lipsync.errors import LipsyncError
+from lipsync.lock_holders import dvc_folder, in_one_line
 from lipsync.people.contents import record_file
 
 # Kinds of links into the cache, best first. Copying comes last: where no link can be made, DVC
@@ -15,8 +19,7 @@ LINKS = ["reflink", "hardlink", "symlink", "copy"]
 
 def is_dvc_project(project: Path) -> bool:
     """Whether the folder, or one above it, is a DVC repository."""
-    here = project.resolve()
-    return any((folder / ".dvc").is_dir() for folder in (here, *here.parents))
+    return dvc_folder(project) is not None
 
 
 @contextmanager
@@ -29,11 +32,17 @@ def dvc_repo(project: Path, link: bool = False) -> Iterator[Any]:
         yield None
         return
     try:
+        from dvc.exceptions import DvcException
         from dvc.repo import Repo
     except ImportError:
         raise LipsyncError("DVC is not installed; install the extra `train`") from None
 
-    with Repo(str(project), config={"cache": {"type": LINKS}} if link else None) as repo:
+    try:
+        opened = Repo(str(project), config={"cache": {"type": LINKS}} if link else None)
+        _ = opened.scm  # found only now, and perhaps missing
+    except DvcException as error:
+        raise LipsyncError(in_one_line(error, project)) from error
+    with opened as repo:
         repo.scm_context.quiet = True  # what to commit is said once, at the end
         yield repo
 
@@ -49,6 +58,12 @@ def track(repo: Any, video: Path) -> None:
     from dvc.exceptions import DvcException, OutputNotFoundError
 
     target = str(video.absolute())
+    for folder in video.absolute().parents:
+        if folder.is_symlink() and folder.is_relative_to(repo.root_dir):
+            raise LipsyncError(
+                f"{folder}: is a link, and DVC (3.67) tracks nothing below it; put the folder "
+                "back, and DVC's cache where there is room: `dvc cache dir --local /large/disk`"
+            )
     if repo.scm.is_tracked(target):
         return
     try:
@@ -60,7 +75,7 @@ def track(repo: Any, video: Path) -> None:
             "write `folder/?*` there in place of `folder/*`"
         ) from None
     except (DvcException, OSError) as error:
-        reason = " ".join(str(error).split())
+        reason = in_one_line(error, Path(repo.root_dir))
         raise LipsyncError(f"{video}: `dvc add` failed: {reason}") from error
 
 
@@ -71,8 +86,32 @@ def untrack(repo: Any, video: Path) -> None:
     try:
         repo.remove(str(record_file(video).absolute()), outs=True)
     except (DvcException, OSError) as error:
-        reason = " ".join(str(error).split())
+        reason = in_one_line(error, Path(repo.root_dir))
         raise LipsyncError(f"{video}: `dvc remove` failed: {reason}") from error
+
+
+@contextmanager
+def alone(project: Path) -> Iterator[None]:
+    """Nobody else adds or removes people meanwhile; waits for who does, and says so.
+
+    Two at once would choose one name, or write params.yaml over each other's change.
+    """
+    folder = dvc_folder(project)
+    path = (folder / "tmp" if folder else project / ".scratch") / "lipsync_people.lock"
+    lock = filelock.FileLock(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=1)
+        except filelock.Timeout:
+            print(f"waiting: {path}: people are added or removed just now", file=sys.stderr)
+            lock.acquire()
+    except OSError as error:
+        raise LipsyncError(f"{path}: {error.strerror}; check the folder") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def refuse_beside_a_run(project: Path) -> None:

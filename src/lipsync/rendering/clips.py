@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lipsync.errors import LipsyncError
+from lipsync.files import files_in
 from lipsync.media.audio import audio_blocks
 from lipsync.media.clock import exact_fps
 from lipsync.media.video import probe
@@ -72,7 +73,7 @@ def folder_clips(folder: Path, scratch: Path, avatar: Avatar) -> tuple[list[Film
                 f"{folder}: has no folder {name}; put videos into {folder}/talk and "
                 f"{folder}/silence"
             )
-        videos = sorted(p for p in (folder / name).iterdir() if p.suffix.lower() in VIDEOS)
+        videos = files_in(folder / name, VIDEOS)
         if not videos:
             raise LipsyncError(f"{folder / name}: holds no video; legal are {sorted(VIDEOS)}")
         found[spoken] = videos

@@ -2,11 +2,13 @@
 
 import logging
 import time
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lipsync.errors import LipsyncError, first_line
+from lipsync.files import files_in
 from lipsync.listing import LIST, MANIFEST, Entry, read_list, read_manifest
 from lipsync.rendering.render import Rendered, Renderer
 from lipsync.rendering.sound import SOUNDS, VIDEOS
@@ -68,9 +70,9 @@ def collect_jobs(sources: Sequence[Path], output: Path) -> list[Job]:
         if target.suffix.lower() != ".mp4":
             raise LipsyncError(f"{target}: videos are written as .mp4; name it so")
         jobs.append(Job(audio, target))
-    taken: dict[Path, Path] = {}
+    taken: dict[str, Path] = {}
     for job in jobs:
-        other = taken.setdefault(job.output.resolve(), job.audio)
+        other = taken.setdefault(_as_one_file(job.output), job.audio)
         if other != job.audio:
             raise LipsyncError(f"{job.output}: would be written for {other} and {job.audio}")
     read = {job.audio.resolve() for job in jobs}
@@ -80,12 +82,16 @@ def collect_jobs(sources: Sequence[Path], output: Path) -> list[Job]:
     return list(dict.fromkeys(jobs))
 
 
+def _as_one_file(output: Path) -> str:
+    """The same for names that a Mac or Windows takes for one file: A.mp4, a.mp4; é in two ways."""
+    return unicodedata.normalize("NFC", str(output.resolve())).casefold()
+
+
 def _entries(source: Path) -> Iterator[tuple[Path, Path | None]]:
     """Sounds, and where their videos shall go if that is said."""
     if source.is_dir():
-        for path in sorted(source.iterdir()):
-            if path.suffix.lower() in SOUNDS | VIDEOS and path.is_file():
-                yield path, None
+        for path in files_in(source, SOUNDS | VIDEOS):
+            yield path, None
     elif source.suffix.lower() == LIST:
         for _, name in read_list(source):
             yield source.parent / name, None

@@ -8,6 +8,7 @@ from typing import Any
 
 from lipsync.dvc_lock import LOCK
 from lipsync.errors import LipsyncError
+from lipsync.lock_holders import in_one_line
 from lipsync.running.command import dvc, environment, reason
 from lipsync.running.graph import Step, locked_repo, read_steps
 from lipsync.running.pack import tracked_files
@@ -71,7 +72,8 @@ def _dvc(project: Path, *arguments: str) -> None:
     )
     if result.returncode:
         print(result.stdout, file=sys.stderr)
-        raise LipsyncError(f"dvc {arguments[0]}: {reason(result.stdout)}; see above")
+        why = in_one_line(reason(result.stdout), project)
+        raise LipsyncError(f"dvc {arguments[0]}: {why}; see above")
 
 
 def write_lock(project: Path, name: str, entry: dict[str, Any]) -> None:

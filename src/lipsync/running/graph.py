@@ -3,13 +3,15 @@
 dvc.yaml stays the only place that knows stages; nothing here names one, but for `OPTIONAL`.
 """
 
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lipsync.errors import LipsyncError
+from lipsync.lock_holders import explain_lock, in_one_line
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -138,15 +140,32 @@ def read_steps(
 
 @contextmanager
 def locked_repo(project: Path) -> Iterator["Repo"]:
-    """DVC's own view of the project, with its lock held. DVC's errors become LipsyncErrors."""
+    """DVC's own view of the project, with its lock held. DVC's errors become LipsyncErrors.
+
+    Waits for whoever holds the lock, and says who that is.
+    """
     from dvc.exceptions import DvcException
-    from dvc.repo import Repo, lock_repo
+    from dvc.lock import LockError
 
     try:
-        with Repo(str(project), _wait_for_lock=True) as repo, lock_repo(repo):
+        with ExitStack() as stack:
+            try:
+                repo = stack.enter_context(_locked(project, wait=False))
+            except LockError:
+                print(f"waiting: {explain_lock(project)}", file=sys.stderr, flush=True)
+                repo = stack.enter_context(_locked(project, wait=True))
             yield repo
     except DvcException as error:
-        raise LipsyncError(" ".join(str(error).split())) from error
+        raise LipsyncError(in_one_line(error, project)) from error
+
+
+@contextmanager
+def _locked(project: Path, *, wait: bool) -> Iterator["Repo"]:
+    """wait: for the lock, however long; else LockError after 3 seconds"""
+    from dvc.repo import Repo, lock_repo
+
+    with Repo(str(project), _wait_for_lock=wait) as repo, lock_repo(repo):
+        yield repo
 
 
 def _cut_optional(

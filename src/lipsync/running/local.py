@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from lipsync.errors import LipsyncError
+from lipsync.lock_holders import locked_out
 from lipsync.running.child import Child, said
 from lipsync.running.command import environment
 from lipsync.running.graph import Step
@@ -18,7 +19,7 @@ class Process:
 
     def __init__(self, project: Path, step: Step, log: Path, env: dict[str, str], gpu: str) -> None:
         self.gpu = gpu
-        self._log = log
+        self._project, self._log = project, log
         log.unlink(missing_ok=True)
         arguments = ["repro", "-s", step.name]
         self._child = Child(project, step, arguments, log, env, scratch_root(project))
@@ -29,7 +30,12 @@ class Process:
 
     def ended(self) -> Ended | None:
         code = self._child.code
-        return None if code is None else Ended(code, said(self._log))
+        if code is None:
+            return None
+        text = said(self._log)
+        if code and (who := locked_out(text, self._project)):
+            text += f"\nERROR: {who}\n"
+        return Ended(code, text)
 
     def share(self) -> Share | None:
         return self._child.share()

@@ -26,7 +26,8 @@ def tracked_files(project: Path) -> list[str]:
         text=True,
     )
     if listed.returncode:
-        raise LipsyncError(f"{project}: {listed.stderr.strip()}; the project must be in git")
+        why = " ".join(listed.stderr.split())
+        raise LipsyncError(f"{project}: {why}; the project must be in git")
     names = sorted(set(filter(None, listed.stdout.split("\0"))) - {LOCK})
     return [name for name in names if (project / name).is_file()]
 

@@ -8,7 +8,7 @@ git ignores and that only some params ask for, the stage names to it.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ def fingerprint(stage: str, params: Sections, also_read: Mapping[str, Path] | No
     from dvc.repo import Repo
 
     person = f"@{params.person}" if isinstance(params, PersonParams) else ""
-    entry = Repo().stage.load_one(name=f"{stage}{person}")
+    repo = Repo()
+    entry = repo.stage.load_one(name=f"{stage}{person}")
     digest = hashlib.sha256()
     for dependency in sorted(entry.deps, key=str):
         if isinstance(dependency, ParamsDependency):
@@ -39,7 +40,7 @@ def fingerprint(stage: str, params: Sections, also_read: Mapping[str, Path] | No
             values = {key: without_epochs(params.dump(key)) for key in keys if key != "epochs"}
             digest.update(json.dumps(values, sort_keys=True).encode())
         else:
-            hash_path(Path(dependency.fs_path), digest)
+            hash_path(Path(dependency.fs_path), digest, repo.dvcignore.is_ignored_file)
     for name, path in sorted((also_read or {}).items()):
         digest.update(name.encode())
         hash_path(path, digest)
@@ -53,11 +54,16 @@ def without_epochs(section: Any) -> Any:
     return {key: value for key, value in section.items() if key != "epochs"}
 
 
-def hash_path(path: Path, digest: Any) -> None:
-    """Feed a file, or all files below a folder with their names, to ``digest``."""
+def hash_path(path: Path, digest: Any, ignored: Callable[[str], bool] | None = None) -> None:
+    """Feed a file, or all files below a folder with their names, to ``digest``.
+
+    ignored: tells of absolute paths below a folder what DVC leaves out, by .dvcignore
+    """
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     for file in files:
         if file.is_dir() or "__pycache__" in file.parts:
+            continue
+        if ignored is not None and file != path and ignored(str(file.absolute())):
             continue
         digest.update(file.relative_to(path).as_posix().encode())
         with file.open("rb") as stream:

@@ -6,8 +6,10 @@ dvc.lock names it, and the cache or the remote has it. If it belongs to the very
 about to start, it is as good as a checkpoint.
 """
 
+import os
 import sys
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from lipsync.files import atomic_path
 from lipsync.training.checkpoints import Checkpoints
@@ -41,11 +43,27 @@ def take_from_record(checkpoints: Checkpoints, full_state: Path, epochs: int) ->
             )
 
 
-def _take(checkpoints: Checkpoints, full_state: Path, epochs: int, revision: str | None) -> None:
+def open_recorded(path: Path, revision: str | None) -> BinaryIO:
+    """Open what DVC has on record of an out, in the cache or the remote.
+
+    The project may be a folder of a larger repository, and have a `.dvc` of its own or not.
+
+    Args:
+        path: relative to the project's folder, which is the working directory
+        revision: of git; None: the working tree
+    Raises FileNotFoundError if there is no record, and what a remote raises.
+    """
     from dvc.api import DVCFileSystem
 
-    system = DVCFileSystem(rev=revision)
-    with system.open(full_state.as_posix(), "rb") as file:
+    system = DVCFileSystem(rev=revision, subrepos=True)
+    place = path.as_posix()
+    if revision is not None:  # then paths begin at git's top, not in the working directory
+        place = f"/{Path(os.path.relpath(path, system.repo.scm.root_dir)).as_posix()}"
+    return cast(BinaryIO, system.open(place, "rb"))
+
+
+def _take(checkpoints: Checkpoints, full_state: Path, epochs: int, revision: str | None) -> None:
+    with open_recorded(full_state, revision) as file:
         progress, fingerprint = progress_from(read_header_from(file))
         ahead = checkpoints.newest_epoch(epochs) < progress.epoch <= epochs
         if fingerprint != checkpoints.fingerprint or not ahead:

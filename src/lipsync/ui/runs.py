@@ -18,6 +18,7 @@ from typing import Literal
 import psutil
 
 from lipsync.errors import LipsyncError
+from lipsync.lock_holders import in_one_line
 from lipsync.pipeline import read_stages, writers
 from lipsync.running.command import dvc, environment, reason
 from lipsync.telemetry import Telemetry, newest_telemetry, scratch_root, training_process
@@ -36,6 +37,7 @@ class Run:
     log: Path
     started: float  # unix seconds
     stopped: bool = False  # whether somebody asked
+    project: Path = Path()
 
     @property
     def alive(self) -> bool:
@@ -49,7 +51,8 @@ class Run:
             return "finished"
         if self.stopped:
             return "stopped; what was trained is kept, and starting again goes on from there"
-        return f"failed: {reason(self.tail(40)) or f'exit code {self.process.returncode}'}"
+        why = in_one_line(reason(self.tail(40)), self.project)
+        return f"failed: {why or f'exit code {self.process.returncode}'}"
 
     def tail(self, lines: int) -> str:
         """The last lines of what it said."""
@@ -110,7 +113,7 @@ class Runs:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
-                self.current = Run(person, what, process, log, time.time())
+                self.current = Run(person, what, process, log, time.time(), project=self.project)
         except OSError as error:
             raise LipsyncError(f"{log}: {error.strerror}; the training was not started") from None
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lipsync.lock_holders import in_one_line
 from lipsync.running.command import dvc, environment, reason
 
 WATCHED = ("dvc.yaml", "dvc.lock", "params.yaml", "src/lipsync", "stages")  # what status depends on
@@ -34,7 +35,7 @@ class Check:
     """One `dvc status`, begun when made. Raises OSError if it cannot be."""
 
     def __init__(self, project: Path) -> None:
-        self.stopped = False
+        self.stopped, self._project = False, project
         self._process = subprocess.Popen(
             dvc("status", "--json"),
             cwd=project,
@@ -58,7 +59,8 @@ class Check:
                 return dict(json.loads(out)), ""
             except (ValueError, TypeError) as error:
                 return None, f"no answer: {error}"
-        return None, reason(err) or f"exit code {self._process.returncode}"
+        why = in_one_line(reason(err), self._project)
+        return None, why or f"exit code {self._process.returncode}"
 
     def stop(self) -> None:
         """End it as Ctrl+C would, or by SIGKILL; it holds no lock of DVC's afterwards."""

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from lipsync.errors import LipsyncError
+from lipsync.files import visible_below
 from lipsync.media.audio import SAMPLE_RATE, read_audio
 from lipsync.visemes.alignments import SUFFIXES, read_alignment
 from lipsync.visemes.labels import Interval
@@ -86,7 +87,7 @@ def find_recordings(roots: Sequence[Path], quarantine: Quarantine) -> list[Recor
                 f"{root}: no such folder; see data.root and librispeech.fetch in "
                 "visemes/params.yaml"
             )
-    paths = sorted(path for root in roots for path in root.rglob("*"))
+    paths = sorted(path for root in roots for path in visible_below(root))
     sounds = [path for path in paths if path.suffix.lower() in SOUNDS]
     if not sounds:
         names = " ".join(str(root) for root in roots)

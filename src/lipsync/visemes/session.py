@@ -35,7 +35,8 @@ def training_fingerprint(params: VisemeParams) -> str:
     from dvc.dependency import ParamsDependency
     from dvc.repo import Repo
 
-    entry = Repo().stage.load_one(path=PIPELINE, name=STAGE)
+    repo = Repo()
+    entry = repo.stage.load_one(path=PIPELINE, name=STAGE)
     values, digest = params.model_dump(mode="json"), hashlib.sha256()
     for dependency in sorted(entry.deps, key=str):
         if isinstance(dependency, ParamsDependency):
@@ -45,7 +46,7 @@ def training_fingerprint(params: VisemeParams) -> str:
             chosen = {key: values[key] for key in sorted(keys - {"report"})}
             digest.update(json.dumps(chosen, sort_keys=True).encode())
         else:
-            hash_path(Path(dependency.fs_path), digest)
+            hash_path(Path(dependency.fs_path), digest, repo.dvcignore.is_ignored_file)
     return digest.hexdigest()
 
 
