@@ -17,9 +17,20 @@ from lipsync.files import atomic_path
 
 
 def write_landmarks(path: Path, landmarks: Landmarks) -> None:
-    """points (N, 468, 3) float32, valid (N,) bool, score (N,) float32."""
+    """points (N, 468, 3) float32, valid (N,) bool, score (N,) float32.
+
+    Where there are any, cuts (C,) int64 and others (N,) bool as of ``Landmarks``.
+    """
+    arrays = {"cuts": landmarks.cuts, "others": landmarks.others}
+    there = {name: values for name, values in arrays.items() if values.any()}
     with atomic_path(path) as temporary:
-        np.savez(temporary, points=landmarks.points, valid=landmarks.valid, score=landmarks.score)
+        np.savez(
+            temporary,
+            points=landmarks.points,
+            valid=landmarks.valid,
+            score=landmarks.score,
+            **there,
+        )
 
 
 def read_landmarks(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -41,6 +52,22 @@ def read_landmarks(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             "run `dvc repro`"
         )
     return points, valid, seen
+
+
+def read_shots(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """cuts (C,) int64 and others (N,) bool of landmarks.npz, as of ``Landmarks``.
+
+    Raises LipsyncError if the file is missing or damaged.
+    """
+    try:
+        with np.load(path) as archive:
+            cuts = archive["cuts"] if "cuts" in archive else np.zeros(0, np.int64)
+            others = archive["others"] if "others" in archive else None
+            return cuts, np.zeros(len(archive["valid"]), bool) if others is None else others
+    except FileNotFoundError:
+        raise LipsyncError(f"{path}: no such file; run `dvc repro`") from None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise LipsyncError(f"{path}: damaged: {error}; run `dvc repro`") from error
 
 
 def write_faces(
