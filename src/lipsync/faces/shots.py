@@ -10,6 +10,7 @@ that is unlike both sides, which are alike (a camera's flash), is no shot.
 A fade or dissolve changes slowly and is no cut; what it does to the face, ``tracker`` notices.
 """
 
+import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
 
@@ -104,4 +105,4 @@ def shot_numbers(frames: np.ndarray, cuts: np.ndarray) -> np.ndarray:
 def shot_ranges(cuts: np.ndarray, frames: int) -> list[tuple[int, int]]:
     """First frame of each shot of a video of ``frames``, and the frame after its last."""
     edges = [0, *np.asarray(cuts, int).tolist(), frames]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from lipsync.errors import LipsyncError
+from lipsync.faces.crop import ONE_SHOT
 from lipsync.faces.landmarks import POINTS
 from lipsync.faces.tracker import Landmarks
 from lipsync.files import atomic_path
@@ -23,14 +24,9 @@ def write_landmarks(path: Path, landmarks: Landmarks) -> None:
     """
     arrays = {"cuts": landmarks.cuts, "others": landmarks.others}
     there = {name: values for name, values in arrays.items() if values.any()}
+    always = {"points": landmarks.points, "valid": landmarks.valid, "score": landmarks.score}
     with atomic_path(path) as temporary:
-        np.savez(
-            temporary,
-            points=landmarks.points,
-            valid=landmarks.valid,
-            score=landmarks.score,
-            **there,
-        )
+        np.savez(temporary, allow_pickle=False, **always, **there)
 
 
 def read_landmarks(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -61,9 +57,8 @@ def read_shots(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """
     try:
         with np.load(path) as archive:
-            cuts = archive["cuts"] if "cuts" in archive else np.zeros(0, np.int64)
-            others = archive["others"] if "others" in archive else None
-            return cuts, np.zeros(len(archive["valid"]), bool) if others is None else others
+            nobody = np.zeros(len(archive["valid"]), bool)
+            return archive.get("cuts", ONE_SHOT), archive.get("others", nobody)
     except FileNotFoundError:
         raise LipsyncError(f"{path}: no such file; run `dvc repro`") from None
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
