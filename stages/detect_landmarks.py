@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lipsync.errors import LipsyncError
 from lipsync.faces.params import LandmarksParams
+from lipsync.faces.shots import shots_with_face
 from lipsync.faces.storage import write_landmarks
 from lipsync.faces.tracker import FaceTracker
 from lipsync.files import atomic_path
@@ -15,7 +16,8 @@ from lipsync.progress import progress
 from lipsync.stage import stage
 
 MODELS = Path("models/face")
-MIN_COVERAGE = 0.5  # share of frames with a face below which training makes no sense
+MIN_COVERAGE = 0.5  # share of frames with a face below which training makes no sense ...
+MIN_SHOWN = 100  # ... unless shots with the face, between others without it, have so many frames
 
 
 @stage
@@ -36,7 +38,8 @@ def detect_landmarks(params: PersonParams) -> None:
     remedy = "use a video that shows one face from the front, well lit, most of the time"
     if not found.any():
         raise LipsyncError(f"{params.video}: no face in any of {len(found)} frames; {remedy}")
-    if coverage < MIN_COVERAGE:
+    shown = found & shots_with_face(found, landmarks.cuts)
+    if coverage < MIN_COVERAGE and (not len(landmarks.cuts) or shown.sum() < MIN_SHOWN):
         raise LipsyncError(f"{params.video}: a face in only {coverage:.0%} of the frames; {remedy}")
 
     write_landmarks(Path("data") / params.person / "landmarks.npz", landmarks)
@@ -44,8 +47,14 @@ def detect_landmarks(params: PersonParams) -> None:
         path.write_text(json.dumps({k: round(v, 4) for k, v in metrics.items()}, indent=2) + "\n")
     print(
         f"a face in {coverage:.1%} of {len(found)} frames, {metrics['interpolated']:.1%} filled "
-        f"between them, {metrics['left_out']:.1%} left out"
+        f"between them, {metrics['left_out']:.1%} left out; {len(landmarks.cuts) + 1} shot(s)"
     )
+    if landmarks.others.any():
+        print(
+            f"warning: {params.video}: in {landmarks.others.mean():.1%} of the frames the main "
+            "person is not seen, but somebody else is; they are left out",
+            file=sys.stderr,
+        )
     if metrics["several_faces"]:
         print(
             f"warning: {params.video}: further faces of similar size in "

@@ -11,7 +11,7 @@ are rendered with the expressions that wrong speech predicts too.
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -71,7 +71,7 @@ class HeldOut:
     crops: np.ndarray
     boxes: np.ndarray
     valid: np.ndarray
-    cuts: np.ndarray = ONE_SHOT
+    cuts: np.ndarray = field(default_factory=ONE_SHOT.copy)
 
     @property
     def known(self) -> np.ndarray:

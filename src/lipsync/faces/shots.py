@@ -3,9 +3,11 @@
 The change from a picture to the next is the mean difference of their colours, made small and
 smoothed. A moving person changes some pictures in a row; at a cut one change stands alone. So a
 change is a cut where it exceeds ``RATIO`` times the second largest of those around it: the largest
-may be another cut, or the way back from a flash. Measured on 25 clips of real people: within takes
-the ratio is 2.8 at most, at 79 joints of one speaker who sits still 5.0 at least. A picture or two
-that is unlike both sides, which are alike (a camera's flash), is no shot.
+may be another cut. Measured on 25 clips of real people: within takes
+the ratio is 2.8 at most, at 79 joints of one speaker who sits still 5.0 at least.
+
+A short while that is unlike both sides, which are alike (a camera's flash, some black or broken
+pictures), interrupts a shot: the shot goes on after it.
 
 A fade or dissolve changes slowly and is no cut; what it does to the face, ``tracker`` notices.
 """
@@ -13,6 +15,7 @@ A fade or dissolve changes slowly and is no cut; what it does to the face, ``tra
 import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -23,32 +26,37 @@ REACH = 6  # changes on either side that one is compared with
 RATIO = 4.0
 NOISE = 0.3  # 8-bit levels that a still picture changes by
 LEAST = 2.0  # 8-bit levels that a cut changes the picture by
-FLASH = 2  # pictures that a flash lasts at most
-AHEAD = REACH + FLASH  # pictures that are looked at before one is judged
+INTERRUPTION = 12  # pictures that one lasts at most
+
+LEAST_SHOWN = 0.5  # share of a shot's frames with the face from which on it shows the person
+
+Mark = Literal["same", "new", "back"]
+"""What shot a picture is of: that of the picture before; a new one; or that before the new one"""
 
 
-def mark_cuts(pictures: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, bool]]:
-    """Each picture (H, W, 3) uint8 RGB, and whether a new shot begins with it.
+def mark_shots(pictures: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, Mark]]:
+    """Each picture (H, W, 3) uint8 RGB, and what shot it is of.
 
-    The first one does not count as a cut. Keeps ``AHEAD`` pictures in memory.
+    The first one is the "same". Keeps ``REACH`` pictures in memory.
     """
     waiting: deque[np.ndarray] = deque()
-    finder = _Finder()
+    marker = _Marker()
     for picture in pictures:
         waiting.append(picture)
-        finder.see(picture)
-        if len(waiting) > AHEAD:
-            yield waiting.popleft(), finder.next()
+        marker.see(picture)
+        if len(waiting) > REACH:
+            yield waiting.popleft(), marker.next()
     while waiting:
-        yield waiting.popleft(), finder.next()
+        yield waiting.popleft(), marker.next()
 
 
-class _Finder:
+class _Marker:
     """Small pictures, of which those that are needed no more are dropped."""
 
     def __init__(self) -> None:
         self._small: dict[int, np.ndarray] = {}
         self._seen = self._asked = 0
+        self._left: tuple[int, np.ndarray, float] | None = None  # the last cut, what was before it
 
     def see(self, picture: np.ndarray) -> None:
         scale = min(1.0, SIDE / max(picture.shape[:2]))
@@ -57,41 +65,33 @@ class _Finder:
         self._small[self._seen] = cv2.GaussianBlur(small, (0, 0), BLUR).astype(np.int16)
         self._seen += 1
 
-    def next(self) -> bool:
-        """Whether the next picture begins a shot."""
+    def next(self) -> Mark:
+        """Of the next picture."""
         frame = self._asked
         self._asked += 1
-        self._small.pop(frame - AHEAD - 2, None)
-        return self._leaps(frame) and not self._flashes(frame)
+        self._small.pop(frame - REACH - 2, None)
+        change = self._change(frame)
+        if change < LEAST or change <= RATIO * (self._around(frame) + NOISE):
+            return "same"
+        if self._left is not None:
+            cut, before, then = self._left
+            back = np.abs(self._small[frame] - before).mean()
+            if frame - cut <= INTERRUPTION and back * RATIO < min(change, then):
+                self._left = None
+                return "back"
+        self._left = (frame, self._small[frame - 1], change)
+        return "new"
 
-    def _change(self, one: int, other: int) -> float:
-        """Between two pictures; 0 where one of them is not there."""
-        if one not in self._small or other not in self._small:
+    def _change(self, frame: int) -> float:
+        """To a picture from the one before; 0 where one of them is not there."""
+        if frame - 1 not in self._small or frame not in self._small:
             return 0.0
-        return float(np.abs(self._small[one] - self._small[other]).mean())
+        return float(np.abs(self._small[frame] - self._small[frame - 1]).mean())
 
-    def _leaps(self, frame: int) -> bool:
-        """Whether the change to this picture stands alone."""
-        change = self._change(frame - 1, frame)
-        if change < LEAST:
-            return False
-        around = [
-            self._change(other - 1, other)
-            for other in range(frame - REACH, frame + REACH + 1)
-            if other != frame
-        ]
-        return change > RATIO * (sorted(around)[-2] + NOISE)
-
-    def _flashes(self, frame: int) -> bool:
-        """Whether a flash begins or ends here: what is on either side of it is one picture."""
-        for length in range(1, FLASH + 1):
-            for begin in (frame, frame - length):
-                end = begin + length
-                if self._leaps(begin) and self._leaps(end):
-                    smaller = min(self._change(begin - 1, begin), self._change(end - 1, end))
-                    if self._change(begin - 1, end) * RATIO < smaller:
-                        return True
-        return False
+    def _around(self, frame: int) -> float:
+        """The second largest change around that to a picture."""
+        near = range(frame - REACH, frame + REACH + 1)
+        return sorted(self._change(other) for other in near if other != frame)[-2]
 
 
 def shot_numbers(frames: np.ndarray, cuts: np.ndarray) -> np.ndarray:
@@ -106,3 +106,14 @@ def shot_ranges(cuts: np.ndarray, frames: int) -> list[tuple[int, int]]:
     """First frame of each shot of a video of ``frames``, and the frame after its last."""
     edges = [0, *np.asarray(cuts, int).tolist(), frames]
     return list(itertools.pairwise(edges))
+
+
+def shots_with_face(seen: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+    """(N,) bool: frames of shots that show the face (N,) half of the time: no cards, nobody else.
+
+    All frames, where no shot does.
+    """
+    found = np.zeros(len(seen), bool)
+    for start, end in shot_ranges(cuts, len(seen)):
+        found[start:end] = seen[start:end].mean() >= LEAST_SHOWN
+    return found if found.any() else ~found

@@ -25,7 +25,7 @@ from lipsync.faces.landmarks import POINTS, eye_distance
 from lipsync.faces.likeness import Portrait, surface_colours
 from lipsync.faces.mesh import FaceMesh, Region
 from lipsync.faces.params import LandmarksParams
-from lipsync.faces.shots import mark_cuts, shot_numbers
+from lipsync.faces.shots import Mark, mark_shots, shot_numbers
 
 LOOK_EVERY = 10  # frames between two looks for further faces
 SAME_PLACE = 0.5  # of the eye distance: two faces closer than this are one
@@ -116,7 +116,8 @@ class FaceTracker:
         self._mesh = FaceMesh(models)
         self._params = params
         self._tracks: list[_Track] = []
-        self._frame, self._shot = -1, 0
+        self._frame, self._shot, self._shots = -1, 0, 0  # shots that began after the first
+        self._shot_before, self._cuts = 0, list[int]()
 
     def process(self, rgb: np.ndarray) -> TrackedFace | None:
         """The largest steady face so far in the next picture (H, W, 3) uint8, without cuts.
@@ -137,29 +138,44 @@ class FaceTracker:
         straight lines; longer ones, and what is before the first or after the last sighting, are
         invalid.
         """
-        sizes, cuts = [], []
-        for rgb, cut in mark_cuts(frames):
-            if cut:
-                cuts.append(self._frame + 1)
-                self._shot += 1
+        sizes = []
+        for rgb, mark in mark_shots(frames):
+            self._turn(mark)
             sizes.append([track.size for track in self._follow(rgb)])
         points = np.full((len(sizes), POINTS, 3), np.nan, np.float32)
         score = np.zeros(len(sizes), np.float32)
         faces = np.zeros(len(sizes), np.int32)
         colours = np.zeros((len(sizes), POINTS, 3), np.uint8)
-        main = main_person(self._tracks)
-        for number, track in enumerate(main):
-            for frame, seen in track.sightings.items():
-                points[frame], score[frame] = seen.points, seen.score
-                colours[frame] = track.colours[frame]
-            after = main[number + 1].first if number + 1 < len(main) else len(sizes)
-            for frame in range(track.first if number else 0, after):
-                faces[frame] = _comparable(track, sizes[frame])
-        joints = [track.first for track in main[1:]]
-        shots = np.unique(np.array([*cuts, *joints], np.int64))
+        seen_in = {frame: track for track in main_person(self._tracks) for frame in track.sightings}
+        seen_in = dict(sorted(seen_in.items(), key=lambda item: item[0]))
+        for frame, track in seen_in.items():
+            seen = track.sightings[frame]
+            points[frame], score[frame] = seen.points, seen.score
+            colours[frame] = track.colours[frame]
+        joints = [
+            frame
+            for (_, before), (frame, track) in itertools.pairwise(seen_in.items())
+            if track is not before
+        ]
+        last = next(iter(seen_in.values()), None)
+        for frame in range(len(sizes)):
+            last = seen_in.get(frame, last)
+            if last is not None:
+                faces[frame] = _comparable(last, sizes[frame])
+        shots = np.unique(np.array([*self._cuts, *joints], np.int64))
         filled = fill_gaps(points, self._params.max_gap, shots)
         valid = np.isfinite(filled).all(axis=(1, 2))
         return Landmarks(filled, valid, score, faces, shots, colours)
+
+    def _turn(self, mark: Mark) -> None:
+        """The next picture may be of another shot."""
+        if mark == "new":
+            self._cuts.append(self._frame + 1)
+            self._shots += 1
+            self._shot_before, self._shot = self._shot, self._shots
+        elif mark == "back":
+            self._cuts.pop()
+            self._shot = self._shot_before
 
     def _follow(self, rgb: np.ndarray) -> list[_Track]:
         """Advance by one picture; the faces seen in it."""

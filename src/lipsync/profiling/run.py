@@ -12,6 +12,7 @@ from lipsync.profiling.page import write_page
 from lipsync.profiling.params import ProfileParams
 from lipsync.profiling.report import table, write_profile
 from lipsync.profiling.video import read_video
+from lipsync.training.params import SplitParams
 
 
 def profile_video(
@@ -31,23 +32,24 @@ def profile_video(
 
     Raises LipsyncError if the video, the params or a network cannot be used.
     """
-    frames, landmarks, crop, chosen = (
+    frames, landmarks, crop, chosen, split = (
         FramesParams(),
         LandmarksParams(),
         CropParams(),
         ProfileParams(),
+        SplitParams(),
     )
     if params_file.exists():
         shared = load_params(params_file).for_nobody(video)
         frames, landmarks = shared[FramesParams], shared[LandmarksParams]
-        crop, chosen = shared[CropParams], shared[ProfileParams]
+        crop, chosen, split = shared[CropParams], shared[ProfileParams], shared[SplitParams]
     if face_recognition is not None:
         chosen = chosen.model_copy(update={"face_recognition": face_recognition})
     other = None if same_as is None else read_identity(same_as)
     if other is not None and chosen.face_recognition is None:
         raise LipsyncError("--same-as: needs a network; give --face-recognition too")
     recording = read_video(video, models, frames.fps, landmarks, crop)
-    profile = make_profile(recording, chosen, crop.size)
+    profile = make_profile(recording, chosen, crop.size, split)
     print(table(profile))
     if other is not None and profile.identity is not None:
         cosine = similarity(profile.identity, other)

@@ -16,7 +16,7 @@ import numpy as np
 from lipsync.errors import LipsyncError
 from lipsync.faces.crop import ONE_SHOT, crop_boxes, extract
 from lipsync.faces.params import CropParams, LandmarksParams
-from lipsync.faces.shots import shot_numbers, shot_ranges
+from lipsync.faces.shots import shot_numbers, shots_with_face
 from lipsync.faces.tracker import FaceTracker
 from lipsync.geometry.fit import fit_track
 from lipsync.geometry.model import ShapeModel, Track
@@ -29,7 +29,6 @@ from lipsync.retrieval.material import study_faces
 log = logging.getLogger(__name__)
 
 CRF = 8  # of the film at the avatar's frame rate: visually lossless
-LEAST_SHOWN = 0.5  # share of a shot's frames with the face from which on it is one of the person
 NO_BOX = np.full(4, np.nan, np.float32)
 
 
@@ -67,14 +66,8 @@ class Film:
 
     @cached_property
     def shows_face(self) -> np.ndarray:
-        """(N,) bool, frames of shots that show the face half of the time: no cards, nobody else.
-
-        All, where no shot does.
-        """
-        found = np.zeros(len(self), bool)
-        for start, end in shot_ranges(self.cuts, len(self)):
-            found[start:end] = self.valid[start:end].mean() >= LEAST_SHOWN
-        return found if found.any() else ~found
+        """(N,) bool, frames of shots that show the face, as of ``shots_with_face``."""
+        return shots_with_face(self.valid, self.cuts)
 
 
 def film_from_video(
