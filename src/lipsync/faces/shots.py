@@ -37,14 +37,14 @@ Mark = Literal["same", "new", "back"]
 def mark_shots(pictures: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, Mark]]:
     """Each picture (H, W, 3) uint8 RGB, and what shot it is of.
 
-    The first one is the "same". Keeps ``REACH`` pictures in memory.
+    The first one is the "same". Keeps ``REACH`` pictures in memory, twice as many at the start.
     """
     waiting: deque[np.ndarray] = deque()
     marker = _Marker()
     for picture in pictures:
         waiting.append(picture)
         marker.see(picture)
-        if len(waiting) > REACH:
+        while len(waiting) > REACH and marker.seen > 2 * REACH:
             yield waiting.popleft(), marker.next()
     while waiting:
         yield waiting.popleft(), marker.next()
@@ -55,21 +55,21 @@ class _Marker:
 
     def __init__(self) -> None:
         self._small: dict[int, np.ndarray] = {}
-        self._seen = self._asked = 0
+        self.seen = self._asked = 0
         self._left: tuple[int, np.ndarray, float] | None = None  # the last cut, what was before it
 
     def see(self, picture: np.ndarray) -> None:
         scale = min(1.0, SIDE / max(picture.shape[:2]))
         size = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
         small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-        self._small[self._seen] = cv2.GaussianBlur(small, (0, 0), BLUR).astype(np.int16)
-        self._seen += 1
+        self._small[self.seen] = cv2.GaussianBlur(small, (0, 0), BLUR).astype(np.int16)
+        self.seen += 1
 
     def next(self) -> Mark:
         """Of the next picture."""
         frame = self._asked
         self._asked += 1
-        self._small.pop(frame - REACH - 2, None)
+        self._small.pop(frame - 2 * REACH - 2, None)
         change = self._change(frame)
         if change < LEAST or change <= RATIO * (self._around(frame) + NOISE):
             return "same"
@@ -89,9 +89,13 @@ class _Marker:
         return float(np.abs(self._small[frame] - self._small[frame - 1]).mean())
 
     def _around(self, frame: int) -> float:
-        """The second largest change around that to a picture."""
-        near = range(frame - REACH, frame + REACH + 1)
-        return sorted(self._change(other) for other in near if other != frame)[-2]
+        """The second largest of the changes around that to a picture: as many on either side.
+
+        Near the ends of the video more of the other side.
+        """
+        others = [other for other in self._small if other != frame and other - 1 in self._small]
+        near = sorted(others, key=lambda other: abs(other - frame))[: 2 * REACH]
+        return sorted([0.0, 0.0, *(self._change(other) for other in near)])[-2]
 
 
 def shot_numbers(frames: np.ndarray, cuts: np.ndarray) -> np.ndarray:

@@ -86,7 +86,7 @@ def read_video(
 
 
 def _covered(found: Landmarks, face: tuple[ShapeModel, Track] | None, fps: float) -> np.ndarray:
-    """(N,) bool, as ``retrieval.material.study_faces`` finds it in crops, from the tracked colours."""
+    """(N,) bool, as of ``retrieval.material.study_faces``, by colours that the tracker read."""
     covered, seen = np.zeros(len(found.points), bool), np.flatnonzero(found.score > 0)
     if face is None or found.colours is None:
         return covered

@@ -105,7 +105,9 @@ def split_frames(
     Raises LipsyncError if either part has too few usable frames.
     """
     places, frames = np.flatnonzero(usable), len(usable)
-    wanted = round(len(places) * params.validation)
+    # What is not usable makes the held-out part smaller, but not too small.
+    least = min(MIN_FRAMES, round(frames * params.validation))
+    wanted = min(max(round(len(places) * params.validation), least), len(places))
     gap = round(params.gap * fps)
 
     def counts(start: int) -> tuple[int, int]:
@@ -116,8 +118,8 @@ def split_frames(
     start = frames if not wanted else int(places[-wanted])
     shots = np.asarray(cuts, int)
     held_out = np.array([counts(cut)[1] for cut in shots.tolist()], int)
-    least, most = (round(share * wanted) for share in WHOLE_SHOTS)
-    fitting = shots[(least <= held_out) & (held_out <= most)].tolist()
+    low, high = (round(share * wanted) for share in WHOLE_SHOTS)
+    fitting = shots[(low <= held_out) & (held_out <= high)].tolist()
     fitting = [cut for cut in fitting if min(counts(cut)) >= MIN_FRAMES]
     if fitting:
         start = min(fitting, key=lambda cut: abs(counts(cut)[1] - wanted))
