@@ -6,12 +6,14 @@ from pathlib import Path
 
 from lipsync.errors import LipsyncError
 from lipsync.faces.params import LandmarksParams
+from lipsync.faces.recognition import recognition_of
 from lipsync.faces.shots import shots_with_face
 from lipsync.faces.storage import write_landmarks
 from lipsync.faces.tracker import FaceTracker
 from lipsync.files import atomic_path
 from lipsync.media.video import probe, read_frames
 from lipsync.params import PersonParams
+from lipsync.profiling.params import ProfileParams
 from lipsync.progress import progress
 from lipsync.stage import stage
 
@@ -23,7 +25,8 @@ MIN_SHOWN = 100  # ... unless shots with the face, between others without it, ha
 @stage
 def detect_landmarks(params: PersonParams) -> None:
     frames = Path("data") / params.person / "frames.mp4"
-    tracker = FaceTracker(MODELS, params[LandmarksParams])
+    recognition = recognition_of(params[ProfileParams].face_recognition)
+    tracker = FaceTracker(MODELS, params[LandmarksParams], recognition)
     pictures = progress(read_frames(frames), total=probe(frames).frames, desc="landmarks")
     landmarks = tracker.track(pictures)
 

@@ -15,7 +15,7 @@ from lipsync.faces.shots import mark_shots, shot_ranges, shots_with_face
 from lipsync.faces.storage import read_landmarks, read_shots, write_landmarks
 from lipsync.faces.tracker import FaceTracker, Landmarks, fill_gaps
 from lipsync.geometry.fit import fit_shape_model, fit_track
-from tests.faces.cuts import HEIGHT, WIDTH, card, put, room, somebody_else, walk
+from tests.faces.cuts import HEIGHT, WIDTH, astronaut, card, put, room, somebody_else, walk
 
 FPS = 25
 
@@ -200,3 +200,22 @@ def test_a_frame_without_a_face_has_the_box_of_its_own_shot(face_models: Path) -
     valid[12:] = False
     boxes = crop_boxes(found.points, valid, WIDTH, HEIGHT, FPS, 0, found.cuts)
     np.testing.assert_array_equal(boxes[20], boxes[9])
+
+
+class ByRedness:
+    """In place of a face-recognition network: a person is who is as red."""
+
+    def embed(self, face: np.ndarray) -> np.ndarray:
+        red = face[..., 0].mean() > face[..., 2].mean()
+        return np.array([red, not red], np.float32)
+
+
+def test_a_face_recognition_network_has_the_last_word(face_models: Path) -> None:
+    """One face in two colours is two people to it, and two sizes of one colour are one."""
+    blue = np.ascontiguousarray(astronaut()[:, :, ::-1])
+    near = cv2.resize(astronaut(), (300, 300))[:HEIGHT]
+    pictures = [*walk(20, 20), *walk(15, 100, blue, background=1), *walk(15, 90, near, y=10)]
+    found = FaceTracker(face_models, LandmarksParams(), ByRedness()).track(pictures)
+    assert found.cuts.tolist() == [20, 35]
+    np.testing.assert_array_equal(found.others, np.repeat([False, True, False], [20, 15, 15]))
+    np.testing.assert_array_equal(found.valid, ~found.others)

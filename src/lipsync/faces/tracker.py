@@ -5,15 +5,16 @@ none is followed and every ``LOOK_EVERY`` frames, to find faces that came in. A 
 and is found again nearby, at a similar size, continues its track. A track ends at a cut
 (``shots``), for nothing tells where the face is then.
 
-Tracks that are never seen together and look alike (``likeness``) are one person: after a cut, a
-zoom, another angle, or when somebody comes back elsewhere. Of all people the main one is the one
-with the greatest size summed over the frames. Points are not smoothed over time: what the mesh says
-of a frame, the mean of a few readings, is what is kept. Whoever smooths them does so within shots:
-these end where the picture is cut, or where another track of the person begins.
+Tracks that are never seen together and look alike (``likeness``, or a face-recognition network) are
+one person: after a cut, a zoom, another angle, or when somebody comes back elsewhere. Of all people
+the main one is the one with the greatest size summed over the frames. Points are not smoothed over
+time: what the mesh says of a frame, the mean of a few readings, is what is kept. Whoever smooths
+them does so within shots: these end where the picture is cut, or where another track of the person
+begins.
 """
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +26,7 @@ from lipsync.faces.landmarks import POINTS, eye_distance
 from lipsync.faces.likeness import Portrait, surface_colours
 from lipsync.faces.mesh import FaceMesh, Region
 from lipsync.faces.params import LandmarksParams
+from lipsync.faces.recognition import SAME_PERSON, FaceRecognition, align, unit
 from lipsync.faces.shots import Mark, mark_shots, shot_numbers
 
 LOOK_EVERY = 10  # frames between two looks for further faces
@@ -32,6 +34,7 @@ SAME_PLACE = 0.5  # of the eye distance: two faces closer than this are one
 NEARBY = 4.0  # of the eye distance: a lost face is found again within this
 QUICK = 1.0  # eye distances that a face moves in a frame at most; farther away it is another track
 SIMILAR = 2.0  # factor in size up to which faces are comparable
+EMBEDDED = 8  # faces of a track that a face-recognition network looks at, at most
 BRIEF = 3  # sightings; a track of fewer says too little of a person to be joined to another
 
 
@@ -79,10 +82,13 @@ class _Track:
     picture: tuple[int, int] = (0, 0)  # its width and height, pixels
     sightings: dict[int, TrackedFace] = field(default_factory=dict)  # by frame; faces not counted
     colours: dict[int, np.ndarray] = field(default_factory=dict)  # of the same frames
+    aligned: list[np.ndarray] = field(default_factory=list)  # faces, evenly spread over them
+    step: int = 1  # sightings from one of them to the next
     weight: float = 0.0  # sum of sizes, pixels
     size: float = 0.0  # eye distance when last seen, pixels
     centre: np.ndarray = field(default_factory=lambda: np.zeros(2))  # when last seen, pixels
     last: int = -1  # frame when last seen
+    _embedding: np.ndarray | None = None
 
     def see(self, frame: int, points: np.ndarray, score: float, colours: np.ndarray) -> None:
         self.sightings[frame] = TrackedFace(points, score, faces=1)
@@ -101,6 +107,19 @@ class _Track:
         """Frame of the first sighting."""
         return next(iter(self.sightings))
 
+    def keep(self, face: Callable[[], np.ndarray]) -> None:
+        """The aligned face of the last sighting, if it is one of those that are looked at."""
+        if (len(self.sightings) - 1) % self.step == 0:
+            self.aligned.append(face())
+        if len(self.aligned) > EMBEDDED:
+            self.aligned, self.step = self.aligned[::2], 2 * self.step
+
+    def embedding(self, network: FaceRecognition) -> np.ndarray:
+        """(D,) of length 1, the mean over the faces that were kept."""
+        if self._embedding is None:
+            self._embedding = unit(np.mean([network.embed(face) for face in self.aligned], axis=0))
+        return self._embedding
+
     @cached_property
     def portrait(self) -> Portrait:
         """Of the finished track."""
@@ -109,9 +128,15 @@ class _Track:
 
 
 class FaceTracker:
-    """Follows the faces of one video from picture to picture; make a new one for each video."""
+    """Follows the faces of one video from picture to picture; make a new one for each video.
 
-    def __init__(self, models: Path, params: LandmarksParams) -> None:
+    recognition: tells whether two tracks are one person, if given
+    """
+
+    def __init__(
+        self, models: Path, params: LandmarksParams, recognition: FaceRecognition | None = None
+    ) -> None:
+        self._recognition = recognition
         self._detector = FaceDetector(models)
         self._mesh = FaceMesh(models)
         self._params = params
@@ -142,30 +167,31 @@ class FaceTracker:
         for rgb, mark in mark_shots(frames):
             self._turn(mark)
             sizes.append([track.size for track in self._follow(rgb)])
-        points = np.full((len(sizes), POINTS, 3), np.nan, np.float32)
-        score = np.zeros(len(sizes), np.float32)
-        faces = np.zeros(len(sizes), np.int32)
-        colours = np.zeros((len(sizes), POINTS, 3), np.uint8)
-        seen_in = {frame: track for track in main_person(self._tracks) for frame in track.sightings}
-        seen_in = dict(sorted(seen_in.items(), key=lambda item: item[0]))
+        return self._landmarks(sizes)
+
+    def _landmarks(self, sizes: list[list[float]]) -> Landmarks:
+        """Of the main person; sizes: of the faces seen in each frame."""
+        count = len(sizes)
+        points = np.full((count, POINTS, 3), np.nan, np.float32)
+        colours = np.zeros((count, POINTS, 3), np.uint8)
+        score, faces = np.zeros(count, np.float32), np.zeros(count, np.int32)
+        main = main_person(self._tracks, self._recognition)
+        seen_in = {frame: track for track in main for frame in track.sightings}
         for frame, track in seen_in.items():
             seen = track.sightings[frame]
             points[frame], score[frame] = seen.points, seen.score
             colours[frame] = track.colours[frame]
-        joints = [
-            frame
-            for (_, before), (frame, track) in itertools.pairwise(seen_in.items())
-            if track is not before
-        ]
-        last = next(iter(seen_in.values()), None)
-        for frame in range(len(sizes)):
+        last = main[0] if main else None
+        joints = []
+        for frame in range(count):
+            if seen_in.get(frame, last) is not last:
+                joints.append(frame)
             last = seen_in.get(frame, last)
-            if last is not None:
-                faces[frame] = _comparable(last, sizes[frame])
-        shots = np.unique(np.array([*self._cuts, *joints], np.int64))
-        filled = fill_gaps(points, self._params.max_gap, shots)
+            faces[frame] = _comparable(last, sizes[frame]) if last is not None else 0
+        cuts = np.unique(np.array([*self._cuts, *joints], np.int64))
+        filled = fill_gaps(points, self._params.max_gap, cuts)
         valid = np.isfinite(filled).all(axis=(1, 2))
-        return Landmarks(filled, valid, score, faces, shots, colours)
+        return Landmarks(filled, valid, score, faces, cuts, colours)
 
     def _turn(self, mark: Mark) -> None:
         """The next picture may be of another shot."""
@@ -205,6 +231,8 @@ class FaceTracker:
         track = track or self._lost_track(points, live)
         track.picture = (rgb.shape[1], rgb.shape[0])
         track.see(self._frame, points, score, surface_colours(rgb, points))
+        if self._recognition is not None:
+            track.keep(lambda: align(rgb, points))
         live.append(track)
 
     def _lost_track(self, points: np.ndarray, live: list[_Track]) -> _Track:
@@ -224,7 +252,7 @@ class FaceTracker:
         return self._tracks[-1]
 
 
-def main_person(tracks: list[_Track]) -> list[_Track]:
+def main_person(tracks: list[_Track], recognition: FaceRecognition | None = None) -> list[_Track]:
     """The tracks, in the order of time, of the person with the greatest size summed over frames.
 
     The tracks are gone through from the largest on. Each belongs to the person who looks most like
@@ -233,13 +261,20 @@ def main_person(tracks: list[_Track]) -> list[_Track]:
     people: list[list[_Track]] = []
     frames = [frame for track in tracks for frame in track.sightings]
     alone = len(frames) - len(set(frames)) < BRIEF
+
+    def excess_of(one: _Track, other: _Track) -> float:
+        """By how much two tracks are less alike than those of one person."""
+        if recognition is None:
+            return one.portrait.excess(other.portrait, alone)
+        return SAME_PERSON - float(one.embedding(recognition) @ other.embedding(recognition))
+
     for track in sorted(tracks, key=lambda track: -track.weight):
         found, least = None, 0.0
         for person in people if len(track.sightings) >= BRIEF else ():
             if any(not track.sightings.keys().isdisjoint(other.sightings) for other in person):
                 continue
             excess = np.average(
-                [track.portrait.excess(other.portrait, alone) for other in person],
+                [excess_of(track, other) for other in person],
                 weights=[len(other.sightings) for other in person],
             )
             if excess <= least:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from lipsync.errors import LipsyncError
 from lipsync.faces.params import CropParams, LandmarksParams
+from lipsync.faces.recognition import SAME_PERSON, recognition_of
 from lipsync.media.params import FramesParams
 from lipsync.params import load_params
-from lipsync.profiling.identity import SAME_PERSON, read_identity, similarity, write_identity
+from lipsync.profiling.identity import read_identity, similarity, write_identity
 from lipsync.profiling.measure import Profile, make_profile
 from lipsync.profiling.page import write_page
 from lipsync.profiling.params import ProfileParams
@@ -48,7 +49,8 @@ def profile_video(
     other = None if same_as is None else read_identity(same_as)
     if other is not None and chosen.face_recognition is None:
         raise LipsyncError("--same-as: needs a network; give --face-recognition too")
-    recording = read_video(video, models, frames.fps, landmarks, crop)
+    recognition = recognition_of(chosen.face_recognition)
+    recording = read_video(video, models, frames.fps, landmarks, crop, recognition=recognition)
     profile = make_profile(recording, chosen, crop.size, split)
     print(table(profile))
     if other is not None and profile.identity is not None:

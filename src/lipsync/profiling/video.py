@@ -12,6 +12,7 @@ from lipsync.alignment.report import milliseconds
 from lipsync.faces.crop import crop_boxes
 from lipsync.faces.models import verify
 from lipsync.faces.params import CropParams, LandmarksParams
+from lipsync.faces.recognition import FaceRecognition
 from lipsync.faces.shots import shot_numbers
 from lipsync.faces.tracker import FaceTracker, Landmarks
 from lipsync.geometry.model import ShapeModel, Track
@@ -33,6 +34,7 @@ def read_video(
     landmarks: LandmarksParams,
     crop: CropParams,
     base: Path = BASE,
+    recognition: FaceRecognition | None = None,
 ) -> Recording:
     """From a video alone, decoded once; nothing is written.
 
@@ -40,11 +42,12 @@ def read_video(
         models: folder of the face models
         fps, landmarks, crop: as the stages of the pipeline take them
         base: of motion; where it is missing, the offset of the audio is not measured
+        recognition: tells people apart, if given
 
     Raises LipsyncError if the video is missing or unreadable, or the face models are missing.
     """
     verify(models)
-    info, glances, tracker = probe(video), Glances(), FaceTracker(models, landmarks)
+    info, glances, tracker = probe(video), Glances(), FaceTracker(models, landmarks, recognition)
     with open_upstream(video, fps) as upstream:
 
         def pictures() -> Iterator[np.ndarray]:
