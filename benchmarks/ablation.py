@@ -32,8 +32,7 @@ from lipsync.generator.params import GeneratorParams
 from lipsync.generator.task import epoch_steps
 from lipsync.params import load_params
 from lipsync.running.pack import copy_tracked
-from lipsync.training.params import SplitParams
-from lipsync.training.split import runs, split_frames
+from lipsync.training.split import read_split
 
 ROOT = Path(__file__).resolve().parents[1]
 FULL = "full"
@@ -122,9 +121,8 @@ def steps_an_epoch(work: Path, person: str) -> int:
     chosen = params[GeneratorParams]
     with np.load(work / "data" / person / "faces.npz") as faces:
         valid = faces["valid"]
-    with np.load(work / "data" / person / "speech.npz") as speech:
-        split = split_frames(len(valid), float(speech["fps"]), params[SplitParams])
-    return epoch_steps(len(runs(valid[: split.training_end], chosen.clip)), chosen)
+    split = read_split(work / "data" / person / "split.json", len(valid))
+    return epoch_steps(len(split.training_runs(valid, chosen.clip)), chosen)
 
 
 def epochs_for(work: Path, person: str, steps: int) -> int:

@@ -70,7 +70,7 @@ def load_speaker(work: Path, name: str, split: SplitParams, late: float) -> Spea
     moved = torch.roll(columns, -round(late * data.instants), 0)
     data = replace(data, speech=moved.unflatten(0, (-1, data.instants)).flatten(1))
     model, track = read_geometry(folder / "geometry.npz")
-    return Speaker(name, data, model, track, split_frames(data.frames, data.fps, split))
+    return Speaker(name, data, model, track, split_frames(data.valid, data.fps, split))
 
 
 def train(model: MotionNet, task: Task, params: MotionParams) -> MotionNet:

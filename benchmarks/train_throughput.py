@@ -129,7 +129,7 @@ class Training:
         model = Refiner(self.size, **params.architecture()).to(device)
         syncnet = SyncNet(self.size, DIMENSION, channels=values["syncnet"]["channels"])
         syncnet.requires_grad_(False).eval().to(device)
-        split = split_frames(FRAMES, FPS, SplitParams())
+        split = split_frames(np.ones(FRAMES, bool), FPS, SplitParams())
         material = material_of(data, made_up_head())
         exemplars = material.choose(split.training, params.exemplars)
         self.task = GeneratorTask(

@@ -10,7 +10,7 @@ from lipsync.errors import LipsyncError
 from lipsync.faces.crop import crop_boxes, extract, points_in_crop
 from lipsync.faces.landmarks import LIPS
 from lipsync.faces.params import CropParams
-from lipsync.faces.storage import read_landmarks, write_faces
+from lipsync.faces.storage import read_landmarks, read_shots, write_faces
 from lipsync.files import atomic_path
 from lipsync.media.video import probe, read_planes
 from lipsync.params import PersonParams
@@ -25,12 +25,14 @@ def crop_faces(params: PersonParams) -> None:
     folder = Path("data") / params.person
     frames, crop = folder / "frames.mp4", params[CropParams]
     points, valid, seen = read_landmarks(folder / "landmarks.npz")
+    cuts, _ = read_shots(folder / "landmarks.npz")
     info = probe(frames)
     if info.frames != len(points):
         raise LipsyncError(
             f"{frames}: {info.frames} pictures, but landmarks of {len(points)}; run `dvc repro`"
         )
-    boxes = crop_boxes(points, valid, info.width, info.height, float(info.fps), crop.smoothing)
+    size = (info.width, info.height)
+    boxes = crop_boxes(points, valid, *size, float(info.fps), crop.smoothing, cuts)
 
     pictures = progress(read_planes(frames), total=len(boxes), desc="crops")
     crops = (extract(*pair, crop.size) for pair in zip(pictures, boxes, strict=True))

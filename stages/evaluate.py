@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from lipsync.base.inherited import read_inherited
 from lipsync.evaluation import figures, report
 from lipsync.evaluation.comparison import Comparison
 from lipsync.evaluation.evidence import Evidence
 from lipsync.evaluation.expressions import compare_expressions
-from lipsync.evaluation.frames import choose_frames, run_numbers, sound_of
+from lipsync.evaluation.frames import choose_frames, last_face, run_numbers, sound_of
 from lipsync.evaluation.heldout import HeldOut, Renderers, render_held_out
 from lipsync.evaluation.intervals import intervals
 from lipsync.evaluation.mouths import LipReader
@@ -52,8 +54,8 @@ from lipsync.syncnet.score import embed_pictures
 from lipsync.syncnet.weights import load_syncnet
 from lipsync.training.data import load_person_data
 from lipsync.training.device import choose_compute, make_deterministic
-from lipsync.training.params import ComputeParams, SplitParams
-from lipsync.training.split import split_frames
+from lipsync.training.params import ComputeParams
+from lipsync.training.split import read_split
 
 
 @stage
@@ -65,8 +67,9 @@ def evaluate(params: PersonParams) -> None:
     device = choose_compute(params[ComputeParams]).device
     make_deterministic(device)
     data = load_person_data(folder / "faces.npz", folder / "speech.npz", device)
-    split = split_frames(data.frames, data.fps, params[SplitParams])
-    frames = choose_frames(split.validation_start, data.frames, data.fps, chosen.frames)
+    split = read_split(folder / "split.json", data.frames)
+    begin, end = split.validation_start, last_face(data.valid)
+    frames = choose_frames(begin, end, data.fps, chosen.frames)
     shape, track = read_geometry(folder / "geometry.npz")
     points, _, _ = read_landmarks(folder / "landmarks.npz")
     motion = load_motion(models / "motion.safetensors").to(device)
@@ -75,7 +78,8 @@ def evaluate(params: PersonParams) -> None:
     exemplars = read_exemplars(models / "exemplars.npz")
 
     crops = data.crops.permute(0, 2, 3, 1).cpu().numpy()  # (N, S, S, 3)
-    material = Material(crops, data.boxes, shape, track, data.fps)
+    cuts = np.array(split.cuts, int)
+    material = Material(crops, data.boxes, shape, track, data.fps, cuts=cuts)
     # Where something covers the mouth the avatar shows the film.
     valid = data.valid & track.valid & ~material.covered
     refined, retrieved = (
@@ -105,7 +109,7 @@ def evaluate(params: PersonParams) -> None:
         published = load_official_syncnet(chosen.official_syncnet).to(device)
         squares = face_squares(points, valid)[frames]
         official = OfficialFaces(published, squares, data.fps, device)
-    wrong = choose_wrong_speech(split.validation_start, data.frames, data.fps, chosen.shifts)
+    wrong = choose_wrong_speech(begin, end, data.fps, chosen.shifts)
     read_lips = LipReader(Path("models/face"), params[LandmarksParams].min_score)
     embeddings = PictureEmbeddings(syncnet, device)
     sheet = figures.ContactSheet(
@@ -118,6 +122,7 @@ def evaluate(params: PersonParams) -> None:
             crops=crops,
             boxes=data.boxes,
             valid=valid,
+            cuts=cuts,
         )
         with Comparison(
             results / "comparison.mp4",
@@ -137,7 +142,7 @@ def evaluate(params: PersonParams) -> None:
             )
         silence = measure_silence(held_out, tables, read_lips, audible)
 
-    windows = scorable_windows(valid, audible, frames, syncnet)
+    windows = scorable_windows(valid, audible, frames, syncnet, split)
     rendered = score(syncnet, embeddings.all(), data, windows, frames)
     real = score(syncnet, embed_pictures(syncnet, data.crops[frames]), data, windows, frames)
     sheet.write(results / "contact_sheet.png")

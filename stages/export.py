@@ -5,6 +5,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from lipsync.errors import LipsyncError
 from lipsync.export.avatar import Parts, write_avatar
 from lipsync.export.check import (
@@ -36,6 +38,7 @@ from lipsync.speech.encoder import create_encoder
 from lipsync.speech.params import SpeechParams
 from lipsync.speech.weights import heard_weights
 from lipsync.stage import stage
+from lipsync.training.split import read_split
 
 MODELS = Path("models/face")
 NOTICE = (
@@ -72,11 +75,12 @@ def export(params: PersonParams) -> None:
     encoder = create_encoder(speech, fps, heard_weights(data / "speech.npz"))
     windows = sample_speech(motion, encoder, fps)
 
-    light, covered = study_faces(read_crops(data / "faces.npz"), boxes, shape, track, fps)
+    cuts = np.array(read_split(data / "split.json", length).cuts, int)
+    light, covered = study_faces(read_crops(data / "faces.npz"), boxes, shape, track, fps, cuts)
     # Where something covers the mouth the film is shown as it was filmed.
     valid = valid & track.valid & ~covered
     track = replace(track, valid=valid)
-    film = Film(film_path, boxes, valid, track, light, width, height)
+    film = Film(film_path, boxes, valid, track, light, width, height, cuts=cuts)
     print("writing the networks as ONNX, about 20 s", file=sys.stderr)
     parts = Parts(
         motion=motion_to_onnx(motion, chosen.opset),

@@ -6,7 +6,6 @@ from lipsync.base.gather import gather
 from lipsync.base.params import BaseParams
 from lipsync.params import PersonParams
 from lipsync.stage import stage
-from lipsync.training.params import SplitParams
 
 
 @stage
@@ -16,7 +15,6 @@ def gather_base(params: PersonParams) -> None:
     gather(
         data / params.person,
         data / "base" / f"{params.person}.npz",
-        params[SplitParams],
         params[BaseParams].frames,
     )
 

@@ -15,13 +15,15 @@ from lipsync.profiling.params import ProfileParams
 from lipsync.profiling.recording import read_person
 from lipsync.profiling.report import table, write_profile
 from lipsync.stage import stage
+from lipsync.training.params import SplitParams
 
 
 @stage
 def profile(params: PersonParams) -> None:
     """Read what the stages up to align_audio made; write the report and the face embedding."""
     recording = read_person(params.person, params.video)
-    found = make_profile(recording, params[ProfileParams], params[CropParams].size)
+    chosen, size, split = params[ProfileParams], params[CropParams].size, params[SplitParams]
+    found = make_profile(recording, chosen, size, split)
     metrics = Path("metrics") / params.person
     write_identity(Path("data") / params.person / "identity.npz", found.identity)
     write_page(metrics / "profile.png", found)

@@ -42,7 +42,7 @@ def train_generator(params: PersonParams) -> None:
     base = inherited.generator(folder, data.kind)
     syncnet = load_syncnet(models / "syncnet.safetensors").to(device)
     chosen = heed_trust(chosen, models / "syncnet.safetensors")
-    material = material_of(loaded, read_geometry(folder / "geometry.npz"))
+    material = material_of(loaded, read_geometry(folder / "geometry.npz"), session.split.cuts)
     covered = material.covered
     data = replace(data, valid=data.valid & ~covered, seen=data.seen & ~covered)
     seen = np.flatnonzero(data.seen[: session.split.training_end])

@@ -156,7 +156,7 @@ def tiny_material() -> Material:
 
 def tiny_split() -> Split:
     """Training part and held-out part of the tiny person."""
-    return split_frames(FRAMES, 25.0, SplitParams(validation=0.25, gap=0.4))
+    return split_frames(np.ones(FRAMES, bool), 25.0, SplitParams(validation=0.25, gap=0.4))
 
 
 @cache

@@ -17,14 +17,13 @@ from lipsync.generator.params import GeneratorParams
 from lipsync.generator.task import GeneratorTask
 from lipsync.geometry.storage import read_geometry, write_geometry
 from lipsync.training.device import Compute
-from lipsync.training.params import SplitParams
+from lipsync.training.split import write_split
 from lipsync.training.state import TrainingState
 from tests.tiny import FRAMES, SIZE, tiny_geometry, tiny_person, tiny_split, tiny_syncnet, tiny_task
 
 PARAMS = GeneratorParams(
     channels=(8, 16), batch_size=10, exemplars=10, warmup_steps=5, ema_decay=0.9
 )
-SPLIT = SplitParams(validation=0.25, gap=0.4)
 CPU = Compute(torch.device("cpu"), torch.float32)
 
 
@@ -47,12 +46,13 @@ def folder(tmp_path) -> Path:
     )  # fmt: skip
     model, track = tiny_geometry()
     write_geometry(folder / "geometry.npz", model, replace(track, valid=valid))
+    write_split(folder / "split.json", tiny_split())
     return folder
 
 
 def gathered(folder: Path, most: int | None) -> Gathered:
     out = folder.parent / "base" / f"{folder.name}.npz"
-    gather(folder, out, SPLIT, most)
+    gather(folder, out, most)
     return load_gathered(out, torch.device("cpu"))
 
 
@@ -100,10 +100,10 @@ def test_files_that_do_not_belong_together_are_refused(folder):
     shorter = replace(track, **{f.name: getattr(track, f.name)[1:] for f in fields(track)})
     write_geometry(folder / "geometry.npz", model, shorter)
     with pytest.raises(LipsyncError, match=r"faces\.npz has 160 frames .*geometry\.npz has 159"):
-        gather(folder, folder / "out.npz", SPLIT, None)
+        gather(folder, folder / "out.npz", None)
     (folder / "geometry.npz").unlink()
     with pytest.raises(LipsyncError, match=r"geometry\.npz: no such file; run `dvc repro`"):
-        gather(folder, folder / "out.npz", SPLIT, None)
+        gather(folder, folder / "out.npz", None)
     assert not (folder / "out.npz").exists()
 
 

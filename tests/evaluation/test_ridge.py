@@ -58,7 +58,7 @@ def test_nothing_held_out_is_looked_at(mel, opening) -> None:
 
 
 def test_it_is_fitted_on_the_frames_that_the_trainings_use() -> None:
-    split = split_frames(FRAMES, 25.0, SplitParams())
+    split = split_frames(np.ones(FRAMES, bool), 25.0, SplitParams())
     valid, seen = np.ones(FRAMES, bool), np.ones(FRAMES, bool)
     valid[100:110] = False
     seen[95:115] = False

@@ -7,6 +7,7 @@ from lipsync.evaluation.figures import write_offsets
 from lipsync.evaluation.sync import audible_frames, scorable_windows, score
 from lipsync.syncnet.model import SyncNet
 from lipsync.syncnet.score import MAX_SHIFT, SyncScore, embed_pictures
+from lipsync.training.split import Split
 from tests.tiny import BANDS, FRAMES, SIZE, tiny_person
 
 RATE, FPS = 16_000, 25.0
@@ -31,15 +32,18 @@ def test_windows_that_hear_only_silence_or_miss_the_face_are_left_out() -> None:
     valid, audible = np.ones(100, bool), np.zeros(100, bool)
     valid[90] = False
     audible[70:80] = True
-    held_out = np.arange(50, 100)
-    windows = scorable_windows(valid, audible, held_out, model)
+    held_out, split = np.arange(50, 100), Split(40, 50, 100)
+    windows = scorable_windows(valid, audible, held_out, model, split)
     np.testing.assert_array_equal(windows, np.arange(64, 82))  # rows 62 ... 68+2 = 70 touch it
     audible[:] = True
-    windows = scorable_windows(valid, audible, held_out, model)
+    windows = scorable_windows(valid, audible, held_out, model, split)
     np.testing.assert_array_equal(windows, [*range(50, 86), *range(91, 96)])
     some = np.concatenate([np.arange(50, 60), np.arange(70, 80)])
-    windows = scorable_windows(valid, audible, some, model)
+    windows = scorable_windows(valid, audible, some, model, split)
     np.testing.assert_array_equal(windows, [*range(50, 56), *range(70, 76)])
+    cut = Split(40, 50, 100, cuts=(30, 57))
+    windows = scorable_windows(valid, audible, some, model, cut)
+    np.testing.assert_array_equal(windows, [50, 51, 52, *range(70, 76)])
 
 
 def test_too_little_to_judge_is_no_score() -> None:

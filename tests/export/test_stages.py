@@ -23,6 +23,7 @@ from lipsync.motion.model import MotionNet
 from lipsync.motion.weights import save_motion
 from lipsync.rendering.avatar import EXEMPLARS, FILES, load_avatar
 from lipsync.retrieval.exemplars import MOST_BYTES, Exemplars, write_exemplars
+from lipsync.training.split import Split, write_split
 from tests.tiny_avatar import (
     FPS,
     GREYS,
@@ -71,6 +72,7 @@ def write_person_faces(data: Path, frames: int) -> None:
     lips = np.zeros((frames, 40, 2), np.float32)
     write_faces(data / "faces.npz", crops, SIZE, film.boxes, film.valid, film.valid, lips)
     write_geometry(data / "geometry.npz", tiny_shape(), film.track)
+    write_split(data / "split.json", Split(4, 6, frames))
 
 
 def motion(dimension: int) -> MotionNet:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from lipsync.faces.storage import write_landmarks
+from lipsync.faces.storage import write_faces, write_landmarks
 from lipsync.faces.tracker import Landmarks
 from lipsync.geometry.storage import read_geometry
 from tests.geometry import head
@@ -31,7 +31,12 @@ def write(project: Path, points: np.ndarray) -> None:
     score = valid.astype(np.float32)
     score[slice(*GAP)] = 0
     landmarks = Landmarks(points, valid, score, np.ones(len(points), np.int32))
-    write_landmarks(project / "data" / "alice" / "landmarks.npz", landmarks)
+    data = project / "data" / "alice"
+    write_landmarks(data / "landmarks.npz", landmarks)
+    boxes = np.tile(np.array([0, 0, 400, 400], np.float32), (len(points), 1))
+    crops = (np.full((64, 64, 3), 128, np.uint8) for _ in points)
+    lips = np.zeros((len(points), 40, 2), np.float32)
+    write_faces(data / "faces.npz", crops, 64, boxes, valid, score > 0, lips)
 
 
 def run(project: Path, root: Path) -> subprocess.CompletedProcess[str]:
@@ -89,7 +94,7 @@ def test_held_out_and_filled_frames_teach_nothing(project: Path, root: Path) -> 
 
 def test_too_few_frames_with_a_face(project: Path, root: Path) -> None:
     points, _ = head.recording(FRAMES, degrees=5)
-    points[39 + GAP[1] - GAP[0] : 230] = np.nan
+    points[39 + GAP[1] - GAP[0] : 258] = np.nan
     write(project, points)
     line = refusal(project, root)
     assert "alice.mp4: a face in only 39 frames" in line

@@ -64,7 +64,7 @@ def speaker(name: str, data: MotionData) -> Speaker:
 
 
 def split_of(data: MotionData) -> Split:
-    return split_frames(data.frames, data.fps, SPLIT)
+    return split_frames(np.ones(data.frames, bool), data.fps, SPLIT)
 
 
 @pytest.fixture(scope="module")

@@ -154,7 +154,7 @@ def test_another_level_moves_the_lips_as_far():
 
 def test_folds_share_no_speech():
     data = tiny()
-    targets = Targets(data, split_frames(FRAMES, 25, SplitParams()), 1.0, reach=7)
+    targets = Targets(data, split_frames(np.ones(FRAMES, bool), 25, SplitParams()), 1.0, reach=7)
     assert sorted(np.concatenate([fold.frames for fold in targets.folds])) == list(targets.frames)
     for fold in targets.folds:
         assert np.abs(fold.frames[:, None] - fold.others).min() > 7

@@ -14,6 +14,8 @@ from lipsync.base.inherited import Inherited, write_inherited
 from lipsync.geometry.model import Track
 from lipsync.geometry.storage import write_geometry
 from lipsync.motion.weights import load_motion
+from lipsync.training.params import SplitParams
+from lipsync.training.split import split_frames, write_split
 from tests.motion.person import EXPRESSION, FRAMES, PARAMS, tiny_motion
 from tests.project import commit, environment, must
 
@@ -52,6 +54,8 @@ def project(tmp_path: Path, root: Path) -> Path:
         fps=data.fps,
         weights_sha256="",
     )
+    split = split_frames(np.ones(FRAMES, bool), data.fps, SplitParams(**params["split"]))
+    write_split(folder / "split.json", split)
     write_inherited(Inherited(tmp_path / "models/alice/inherited"), None)
     must(tmp_path, "git", "init", "-q", "-b", "main")
     commit(tmp_path, "start")

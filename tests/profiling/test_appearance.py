@@ -1,4 +1,4 @@
-"""Sharpness, exposure, flicker and cuts of pictures made by hand."""
+"""Sharpness, exposure, and flicker of pictures made by hand."""
 
 import cv2
 import numpy as np
@@ -8,7 +8,6 @@ import skimage.data
 from lipsync.profiling.appearance import (
     brightness,
     clipped,
-    cuts,
     face_lumas,
     flicker,
     luma,
@@ -88,16 +87,3 @@ def test_luma_is_read_within_the_box():
     small[0, 5:10, 10:20], small[1, :, :] = 200, 50
     boxes = np.array([[10, 5, 20, 10], [-5, -5, 40, 40]], np.float32)
     np.testing.assert_allclose(face_lumas(small, boxes), [200, 50])
-
-
-def test_cuts_are_other_scenes_and_leaps_of_the_face():
-    draw = np.random.default_rng(0)
-    scene, other = draw.integers(0, 255, (2, 20, 30)).astype(np.uint8)
-    small = np.stack([scene] * 10 + [other] * 10)
-    boxes = np.tile(np.array([100.0, 100, 200, 200]), (20, 1))
-    boxes[:, (0, 2)] += np.arange(20)[:, None] * 10  # walks a tenth of its side a frame
-    boxes[15:, (0, 2)] += 30
-    seen = np.ones(20, bool)
-    assert cuts(small, boxes, seen).tolist() == [10, 15]
-    seen[15] = False
-    assert cuts(small, boxes, seen).tolist() == [10]

@@ -17,6 +17,7 @@ from lipsync.profiling.measure import Profile, make_profile
 from lipsync.profiling.page import write_page
 from lipsync.profiling.params import ProfileParams
 from lipsync.profiling.video import read_video
+from lipsync.training.params import SplitParams
 from tests.alignment.recording import real_base
 from tests.profiling.test_identity import network
 from tests.project import shorten
@@ -37,7 +38,7 @@ def lipsync(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[st
 
 def judged(video: Path, models: Path, base: Path = BASE, **chosen) -> Profile:
     recording = read_video(video, models, 25, LandmarksParams(), CropParams(), base)
-    return make_profile(recording, ProfileParams(**chosen), CropParams().size)
+    return make_profile(recording, ProfileParams(**chosen), CropParams().size, SplitParams())
 
 
 def test_a_video_gets_a_page_figures_and_an_embedding(video, face_models, tmp_path):

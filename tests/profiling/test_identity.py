@@ -9,18 +9,15 @@ from onnx import TensorProto, helper, numpy_helper
 
 from lipsync.errors import LipsyncError
 from lipsync.faces.landmarks import LEFT_EYE, NOSE_TIP, RIGHT_EYE
-from lipsync.profiling.identity import (
+from lipsync.faces.recognition import (
     MOUTH_CORNERS,
     SIDE,
     TEMPLATE,
     FaceRecognition,
-    Identity,
     align,
     five_points,
-    read_identity,
-    similarity,
-    write_identity,
 )
+from lipsync.profiling.identity import Identity, read_identity, similarity, write_identity
 
 
 def network(path: Path, side: int = SIDE, seed: int = 0) -> Path:

@@ -16,6 +16,7 @@ from lipsync.rendering.plan import (
     once,
     ping_pong,
     plan_core_clips,
+    play,
 )
 from lipsync.rendering.render import in_pictures
 from lipsync.speech.voice import Passage
@@ -92,10 +93,25 @@ def test_clips_are_where_somebody_speaks_with_a_face_or_is_silent():
     voice[20:50] = True
     valid = np.ones(60, bool)
     valid[[5, 30]] = False  # a silent face may be out of sight
-    clips = clips_of_film(2, voice, valid, least=10)
+    shown = np.ones(60, bool)
+    clips = clips_of_film(2, voice, valid, least=10, shown=shown)
     assert clips[False] == [Clip(2, 0, 20), Clip(2, 50, 10)]
     assert clips[True] == [Clip(2, 20, 10), Clip(2, 31, 19)]
-    assert clips_of_film(0, voice, valid, least=15)[True] == [Clip(0, 31, 19)]
+    assert clips_of_film(0, voice, valid, least=15, shown=shown)[True] == [Clip(0, 31, 19)]
+    shown[45:] = False  # a card
+    clips = clips_of_film(2, voice, valid, least=10, shown=shown)
+    assert clips == {False: [Clip(2, 0, 20)], True: [Clip(2, 20, 10), Clip(2, 31, 14)]}
+
+
+def test_a_film_plays_those_frames_alone_that_are_shown():
+    shown = np.array([3, 4, 5, 9])
+    assert play(shown, 8, 0, loop_back=True).tolist() == [3, 4, 5, 9, 5, 4, 3, 4]
+    assert play(shown, 5, 5, loop_back=False).tolist() == [5, 9, 9, 9, 9]
+    assert play(shown, 3, 7, loop_back=True).tolist() == [9, 5, 4]
+    assert play(shown, 2, 11, loop_back=False).tolist() == [9, 9]
+    whole = np.arange(6)
+    np.testing.assert_array_equal(play(whole, 20, 2, loop_back=True), ping_pong(6, 20, 2))
+    np.testing.assert_array_equal(play(whole, 9, 2, loop_back=False), once(6, 9, 2))
 
 
 @pytest.fixture

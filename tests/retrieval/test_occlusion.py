@@ -47,3 +47,22 @@ def test_frames_without_a_face_are_not_looked_at() -> None:
     found = covered(material, track)
     assert not found[45]
     assert found[44]
+
+
+def test_a_short_shot_in_another_light_is_not_covered() -> None:
+    """An eighth of the video is tinted below the eyes: another angle's light, and no hand."""
+    material = tiny_material()
+    crops = np.array(material.crops)
+    size, start = crops.shape[1], len(crops) - 30
+    tinted = crops[start:, size // 3 :].astype(float) * (0.45, 0.6, 1.0)
+    crops[start:, size // 3 :] = tinted.astype(np.uint8)
+    rest = material.boxes, material.model, material.track, FPS
+    assert study_faces(crops, *rest)[1][start:].mean() > 0.9  # what it is without cuts
+    assert not study_faces(crops, *rest, np.array([start]))[1].any()
+
+
+def test_a_hand_is_found_in_cut_videos_too() -> None:
+    material = tiny_material()
+    rest = material.boxes, material.model, material.track, FPS
+    found = study_faces(with_a_bar(material), *rest, np.array([30, 90]))[1]
+    assert set(np.flatnonzero(found)) == set(SHOWN)

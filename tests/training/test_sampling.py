@@ -7,7 +7,7 @@ from lipsync.training.params import SplitParams
 from lipsync.training.split import SEGMENT, limit_training, runs, split_frames
 
 FRAMES = 2000
-SPLIT = split_frames(FRAMES, 25.0, SplitParams())
+SPLIT = split_frames(np.ones(FRAMES, bool), 25.0, SplitParams())
 
 
 @pytest.mark.parametrize("most", [100, 130, 500, 1500])

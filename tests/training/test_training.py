@@ -73,7 +73,7 @@ def digest(state: TrainingState, path: Path) -> str:
 
 
 def test_split_leaves_a_gap_and_never_overlaps():
-    split = split_frames(700, 25, SplitParams(validation=0.2, gap=1.0))
+    split = split_frames(np.ones(700, bool), 25, SplitParams(validation=0.2, gap=1.0))
     assert split.validation[0] - split.training[-1] - 1 == 25
     assert len(split.validation) == 140
     assert split.validation[-1] == 699
@@ -81,7 +81,7 @@ def test_split_leaves_a_gap_and_never_overlaps():
 
 def test_too_short_a_video_is_explained():
     with pytest.raises(LipsyncError, match=r"split: 100 frames .* longer video"):
-        split_frames(100, 25, SplitParams(validation=0.1, gap=1.0))
+        split_frames(np.ones(100, bool), 25, SplitParams(validation=0.1, gap=1.0))
 
 
 def test_runs_skip_gaps():

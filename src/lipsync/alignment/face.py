@@ -20,4 +20,5 @@ def fit_face(found: Landmarks, fps: float) -> tuple[ShapeModel, Track] | None:
         return None
     params = GeometryParams()
     shape = fit_shape_model(found.points, seen, params.n_components)
-    return shape, fit_track(found.points, found.valid, shape, fps, params.pose_smoothing)
+    track = fit_track(found.points, found.valid, shape, fps, params.pose_smoothing, found.cuts)
+    return shape, track

@@ -64,12 +64,16 @@ def load_gathered(path: Path, device: torch.device) -> Gathered:
         pictures = np.zeros((len(kept), *crops.shape[1:]), np.uint8)
         pictures[kept] = crops
         split = Split(
-            int(stored["training_end"]), int(stored["validation_start"]), frames=len(kept)
+            int(stored["training_end"]),
+            int(stored["validation_start"]),
+            frames=len(kept),
+            cuts=tuple(stored["cuts"].tolist()) if "cuts" in stored else (),
         )
         model = ShapeModel(**{name: stored[f"{GEOMETRY}{name}"] for name in OF_MODEL})
         track = Track(**{name: stored[f"{GEOMETRY}{name}"] for name in OF_TRACK})
         data = make_person_data(stored | {"crops": pictures}, device)
-        material = Material(pictures, data.boxes, model, track, data.fps)
+        cuts = np.array(split.cuts, int)
+        material = Material(pictures, data.boxes, model, track, data.fps, cuts=cuts)
         return Gathered(path.stem, data, material, split)
     except FileNotFoundError:
         raise LipsyncError(f"{path}: no such file; run `dvc repro gather_base`") from None

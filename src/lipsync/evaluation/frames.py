@@ -21,6 +21,11 @@ def choose_frames(start: int, end: int, fps: float, most: int) -> np.ndarray:
     return (firsts[:, None] + np.arange(length)).reshape(-1)
 
 
+def last_face(valid: np.ndarray) -> int:
+    """The frame after the last one of valid (N,) that shows a face: what follows is a card, say."""
+    return int(np.flatnonzero(valid)[-1]) + 1
+
+
 def run_numbers(frames: np.ndarray) -> np.ndarray:
     """(J,) which run of consecutive numbers each of ``frames`` belongs to: 0, 0, ..., 1, 1, ..."""
     return np.cumsum(np.diff(frames, prepend=frames[:1] - 1) != 1)

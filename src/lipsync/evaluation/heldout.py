@@ -11,7 +11,7 @@ are rendered with the expressions that wrong speech predicts too.
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -19,8 +19,9 @@ import numpy as np
 from lipsync.evaluation.frames import run_numbers
 from lipsync.evaluation.measures import FrameMeter, FrameMetrics
 from lipsync.evaluation.shifts import WrongSpeech
-from lipsync.faces.crop import extract
+from lipsync.faces.crop import ONE_SHOT, extract
 from lipsync.faces.landmarks import POINTS, mouth_opening
+from lipsync.faces.shots import shot_numbers
 from lipsync.media.planes import rgb_of
 from lipsync.progress import progress
 from lipsync.training.split import evenly
@@ -62,6 +63,7 @@ class HeldOut:
         crops: (N, S, S, 3) uint8; may be a view
         boxes: (N, 4) of the crops
         valid: (N,) bool, false where no face was found: not judged, but shown
+        cuts: (C,) frames at which a shot begins
     """
 
     frames: np.ndarray
@@ -69,6 +71,7 @@ class HeldOut:
     crops: np.ndarray
     boxes: np.ndarray
     valid: np.ndarray
+    cuts: np.ndarray = field(default_factory=ONE_SHOT.copy)
 
     @property
     def known(self) -> np.ndarray:
@@ -159,6 +162,7 @@ def render_held_out(
     looked = evenly(np.flatnonzero(known), LOOKS)
     tried = evenly(looked, shifted_frames if len(wrong.shifts) else 0)
     begins = np.diff(run_numbers(frames), prepend=-1) != 0
+    begins[1:] |= np.diff(shot_numbers(frames, held_out.cuts)) != 0
     begins[1:] |= ~known[:-1]
     inspection = _Inspection(held_out, renderers, read_lips)
     for row, frame in progress(enumerate(frames.tolist()), total=len(frames), desc=name):

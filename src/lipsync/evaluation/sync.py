@@ -27,7 +27,7 @@ from lipsync.syncnet.score import (
     summarise,
 )
 from lipsync.training.data import PersonData
-from lipsync.training.split import runs
+from lipsync.training.split import Split, runs
 
 SILENCE = -40.0  # dB; a frame so far below the loud ones of the recording is silent
 LOUD = 95  # percentile of the frames' levels that counts as loud
@@ -44,7 +44,7 @@ def audible_frames(sound: np.ndarray, rate: int, fps: float, frames: int) -> np.
 
 
 def scorable_windows(
-    valid: np.ndarray, audible: np.ndarray, frames: np.ndarray, model: SyncNet
+    valid: np.ndarray, audible: np.ndarray, frames: np.ndarray, model: SyncNet, split: Split
 ) -> np.ndarray:
     """(W,) first frames of the windows that show a face throughout and hear more than silence.
 
@@ -54,7 +54,7 @@ def scorable_windows(
     """
     usable = np.zeros_like(valid)
     usable[frames] = valid[frames]
-    first = runs(usable, model.frames)  # (W,)
+    first = split.held_out_runs(usable, model.frames)  # (W,)
     heard = np.concatenate([[0], np.cumsum(audible)])  # (N + 1,) audible frames before each
     begin = (first - model.context).clip(0)
     end = (first + model.frames + model.context).clip(max=len(audible))

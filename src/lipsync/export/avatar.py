@@ -62,7 +62,10 @@ def write_avatar(
         (temporary / REFINER).write_bytes(parts.refiner)
         shutil.copyfile(parts.exemplars, temporary / EXEMPLARS)
         shutil.copyfile(film.path, temporary / FRAMES)
-        np.savez(temporary / GEOMETRY, **arrays, boxes=film.boxes, light=film.light, voice=voice)
+        arrays |= {"boxes": film.boxes, "light": film.light, "voice": voice}
+        if len(film.cuts):
+            arrays["cuts"] = film.cuts
+        np.savez(temporary / GEOMETRY, **arrays)
         for name in FACE_MODELS:
             shutil.copyfile(parts.face_models / name, temporary / name)
         sums = {name: sha256(temporary / name) for name in FILES}

@@ -1,4 +1,7 @@
-"""The average head that the mesh was made for: points that stay when mouth, lids and brows move."""
+"""The average head that the mesh was made for, and similarity transforms between point patterns.
+
+Its points stay when mouth, lids and brows move.
+"""
 
 import numpy as np
 
@@ -31,3 +34,32 @@ RIGID = {
 }
 INDICES = tuple(RIGID)
 HEAD = np.array(list(RIGID.values()))  # (24, 3)
+
+Poses = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Scale (N,), rotation (N, 3, 3) and translation (N, 3) of N frames."""
+
+
+def similarities(a: np.ndarray, b: np.ndarray) -> Poses:
+    """The similarity transforms that take points a (K, 3) to b (N, K, 3), by least squares.
+
+    Umeyama, "Least-squares estimation of transformation parameters between two point patterns",
+    1991.
+
+    Returns scale (N,), rotation (N, 3, 3), translation (N, 3): b = scale * a @ rotation.T +
+    translation, as nearly as they can.
+    """
+    middle_a, middle_b = a.mean(0), b.mean(1)  # (3,), (N, 3)
+    a, b = a - middle_a, b - middle_b[:, None]
+    u, s, vt = np.linalg.svd(np.einsum("nki,kj->nij", b, a) / len(a))
+    sign = np.ones_like(s)
+    sign[:, 2] = np.sign(np.linalg.det(u @ vt))  # a rotation, never a reflection
+    rotation = np.einsum("nij,nj,njk->nik", u, sign, vt)
+    scale = (s * sign).sum(1) / np.square(a).sum(1).mean()
+    translation = middle_b - scale[:, None] * np.einsum("nij,j->ni", rotation, middle_a)
+    return scale, rotation, translation
+
+
+def to_head(points: np.ndarray, poses: Poses) -> np.ndarray:
+    """Points (N, P, 3) of frames with these poses, in head coordinates."""
+    scale, rotation, translation = poses
+    return np.einsum("npi,nij->npj", points - translation[:, None], rotation) / scale[:, None, None]

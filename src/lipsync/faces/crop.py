@@ -8,7 +8,7 @@ a tilted head (the chin swings aside) but is never turned itself.
 Boxes are smoothed over time by fitting a straight line through each frame's neighbours, weighted by
 a Gaussian that has 95 % of its weight within `crop.smoothing` seconds; the side over SIDE_STEADIER
 times as long. The fit is symmetric, so it does not lag; it needs no padding at the ends and no
-filling of frames without a face.
+filling of frames without a face. Neighbours are those of the same shot: the box leaps at a cut.
 """
 
 import cv2
@@ -23,6 +23,7 @@ from lipsync.faces.landmarks import (
     RIGHT_EYE_OUTER,
     RIGHT_TEMPLE,
 )
+from lipsync.faces.shots import shot_numbers, shot_ranges
 from lipsync.media.colours import BT709
 from lipsync.media.planes import to_rgb_matrix, views
 
@@ -30,24 +31,41 @@ SIDE = 1.36  # of the distance between the temples
 EYE_LINE = 0.175  # of the side, from the top
 SIDE_STEADIER = 4.0  # the side is smoothed over so many times `crop.smoothing`
 EYE_CORNERS = (RIGHT_EYE_OUTER, RIGHT_EYE_INNER, LEFT_EYE_INNER, LEFT_EYE_OUTER)
+ONE_SHOT = np.zeros(0, np.int64)  # the cuts of a video that has none
 
 
 def crop_boxes(
-    points: np.ndarray, valid: np.ndarray, width: int, height: int, fps: float, smoothing: float
+    points: np.ndarray,
+    valid: np.ndarray,
+    width: int,
+    height: int,
+    fps: float,
+    smoothing: float,
+    cuts: np.ndarray = ONE_SHOT,
 ) -> np.ndarray:
     """Square boxes (N, 4) float32 x0, y0, x1, y1 inside a picture of ``width`` x ``height`` pixels.
 
     points (N, 468, 2 or 3) pixels, of which x and y count, valid (N,) bool with at least one True;
-    smoothing in seconds. A frame that is not valid gets the box of the nearest valid one.
+    smoothing in seconds; cuts (C,) frames at which a shot begins. A frame that is not valid gets
+    the box of the nearest valid one of its shot, or of all where its shot has none.
     """
     frames = np.flatnonzero(valid)
     centres, sides = _geometry(points[frames, :, :2].astype(np.float64))
     sigma = smoothing * fps / 4  # frames; 95 % of a Gaussian lies within two sigma on either side
-    centres = smooth(frames, centres, sigma)
-    sides = smooth(frames, sides, sigma * SIDE_STEADIER)
+    centres = smooth(frames, centres, sigma, cuts)
+    sides = smooth(frames, sides, sigma * SIDE_STEADIER, cuts)
     boxes = clamp(centres, sides, width, height)
-    middles = (frames[:-1] + frames[1:]) / 2
-    return boxes[np.searchsorted(middles, np.arange(len(points)))].astype(np.float32)
+    return boxes[_nearest(frames, len(points), cuts)].astype(np.float32)
+
+
+def _nearest(frames: np.ndarray, count: int, cuts: np.ndarray) -> np.ndarray:
+    """(count,) places in ``frames`` (K,) ascending of the nearest one, in the same shot if any."""
+    nearest = np.searchsorted((frames[:-1] + frames[1:]) / 2, np.arange(count))
+    for start, end in shot_ranges(cuts, count):
+        first, last = np.searchsorted(frames, (start, end))
+        if first < last:
+            nearest[start:end] = nearest[start:end].clip(first, last - 1)
+    return nearest
 
 
 def _geometry(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -66,8 +84,12 @@ def _geometry(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return on_eye_line + (0.5 - EYE_LINE) * sides * down, sides
 
 
-def smooth(frames: np.ndarray, values: np.ndarray, sigma: float) -> np.ndarray:
+def smooth(
+    frames: np.ndarray, values: np.ndarray, sigma: float, cuts: np.ndarray = ONE_SHOT
+) -> np.ndarray:
     """``values`` (K, D) at frame numbers ``frames`` (K,), smoothed by a local straight line.
+
+    Only within shots, which begin at the frames ``cuts`` (C,).
 
     Each result is the value at its own frame of the least-squares line through all values, weighted
     by a Gaussian of ``sigma`` frames around it (Nadaraya-Watson's edge bias is what the slope takes
@@ -79,6 +101,9 @@ def smooth(frames: np.ndarray, values: np.ndarray, sigma: float) -> np.ndarray:
     reach = np.ceil(4 * sigma)
     starts = np.searchsorted(frames, frames - reach)
     ends = np.searchsorted(frames, frames + reach, side="right")
+    shots = shot_numbers(frames, cuts)
+    starts = np.maximum(starts, np.searchsorted(shots, shots))
+    ends = np.minimum(ends, np.searchsorted(shots, shots, side="right"))
     for k, (start, end) in enumerate(zip(starts, ends, strict=True)):
         away = (frames[start:end] - frames[k]).astype(np.float64)
         weights = np.exp(-0.5 * (away / sigma) ** 2)

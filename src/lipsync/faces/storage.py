@@ -11,15 +11,22 @@ from pathlib import Path
 import numpy as np
 
 from lipsync.errors import LipsyncError
+from lipsync.faces.crop import ONE_SHOT
 from lipsync.faces.landmarks import POINTS
 from lipsync.faces.tracker import Landmarks
 from lipsync.files import atomic_path
 
 
 def write_landmarks(path: Path, landmarks: Landmarks) -> None:
-    """points (N, 468, 3) float32, valid (N,) bool, score (N,) float32."""
+    """points (N, 468, 3) float32, valid (N,) bool, score (N,) float32.
+
+    Where there are any, cuts (C,) int64 and others (N,) bool as of ``Landmarks``.
+    """
+    arrays = {"cuts": landmarks.cuts, "others": landmarks.others}
+    there = {name: values for name, values in arrays.items() if values.any()}
+    always = {"points": landmarks.points, "valid": landmarks.valid, "score": landmarks.score}
     with atomic_path(path) as temporary:
-        np.savez(temporary, points=landmarks.points, valid=landmarks.valid, score=landmarks.score)
+        np.savez(temporary, allow_pickle=False, **always, **there)
 
 
 def read_landmarks(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -41,6 +48,21 @@ def read_landmarks(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             "run `dvc repro`"
         )
     return points, valid, seen
+
+
+def read_shots(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """cuts (C,) int64 and others (N,) bool of landmarks.npz, as of ``Landmarks``.
+
+    Raises LipsyncError if the file is missing or damaged.
+    """
+    try:
+        with np.load(path) as archive:
+            nobody = np.zeros(len(archive["valid"]), bool)
+            return archive.get("cuts", ONE_SHOT), archive.get("others", nobody)
+    except FileNotFoundError:
+        raise LipsyncError(f"{path}: no such file; run `dvc repro`") from None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise LipsyncError(f"{path}: damaged: {error}; run `dvc repro`") from error
 
 
 def write_faces(

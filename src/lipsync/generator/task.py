@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ from lipsync.syncnet.model import SyncNet
 from lipsync.training import distributed
 from lipsync.training.data import PersonData
 from lipsync.training.device import Compute, step_generator
-from lipsync.training.split import Split, evenly, runs
+from lipsync.training.split import Split, evenly
 
 NEAR = 3  # frames; speech closer than this is no negative of the sync loss
 NEGATIVES = 15  # other instants that the sync loss compares with
@@ -117,7 +117,7 @@ class GeneratorTask:
         self.model, self.syncnet, self.data = model, syncnet, data
         self.vgg, self.material, self._adapted = vgg, material, adapted
         self.params, self.compute, self.seed = params, compute, seed
-        self.starts = runs(data.valid[: split.training_end], params.clip)
+        self.starts = split.training_runs(data.valid, params.clip)
         if not len(self.starts):
             raise LipsyncError(
                 f"generator: no {params.clip} consecutive frames with an uncovered mouth in the "
@@ -339,7 +339,12 @@ def choose_apart(
     return choices
 
 
-def material_of(data: PersonData, geometry: tuple[ShapeModel, Track]) -> Material:
-    """The material of a person's data on the CPU, with shape model and track."""
+def material_of(
+    data: PersonData, geometry: tuple[ShapeModel, Track], cuts: Sequence[int] = ()
+) -> Material:
+    """The material of a person's data on the CPU, with shape model and track.
+
+    cuts: frames at which a shot begins
+    """
     pictures = data.crops.permute(0, 2, 3, 1).cpu().numpy()  # (N, S, S, 3), a view
-    return Material(pictures, data.boxes, *geometry, data.fps)
+    return Material(pictures, data.boxes, *geometry, data.fps, cuts=np.array(cuts, int))

@@ -6,15 +6,16 @@
    network's own error, not speech.
 3. Principal components of the rest are the expression. Lips count more than cheeks.
 
-The pose that places the face is smoothed over time, the expression never is. Expressions are
-measured against each frame's own pose, so what trembles with the whole face trembles in neither.
+The pose that places the face is smoothed over time, within shots; the expression never is.
+Expressions are measured against each frame's own pose, so what trembles with the whole face
+trembles in neither.
 """
 
 import numpy as np
 
 from lipsync.errors import LipsyncError
-from lipsync.faces.canonical import HEAD, INDICES
-from lipsync.faces.crop import smooth
+from lipsync.faces.canonical import HEAD, INDICES, Poses, similarities, to_head
+from lipsync.faces.crop import ONE_SHOT, smooth
 from lipsync.faces.landmarks import LEFT_EYE_OUTER, LIPS, POINTS, RIGHT_EYE_OUTER
 from lipsync.geometry.model import POSE_FEATURES, ShapeModel, Track, angles
 from lipsync.geometry.topology import RIGID, speech_weight, triangulate, with_ring
@@ -25,8 +26,6 @@ LIP_WEIGHT = 3.0  # of a lip's displacement in the components; other vertices co
 # is 10 degrees). Cross-validation would choose no penalty on a head that turns by 1.5 degrees only:
 # there the mesh's pose is led by the mouth, and the mouth's opening would be taken for a nod.
 POSE_PENALTY = 0.09
-
-Poses = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def fit_poses(points: np.ndarray, shape: np.ndarray) -> Poses:
@@ -39,26 +38,7 @@ def fit_poses(points: np.ndarray, shape: np.ndarray) -> Poses:
     with points = scale * shape @ rotation.T + translation at the rigid points.
     """
     rigid = list(RIGID)
-    return _similarities(shape[rigid], points[:, rigid])
-
-
-def _similarities(a: np.ndarray, b: np.ndarray) -> Poses:
-    """Those that take points a (K, 3) to b (N, K, 3)."""
-    middle_a, middle_b = a.mean(0), b.mean(1)  # (3,), (N, 3)
-    a, b = a - middle_a, b - middle_b[:, None]
-    u, s, vt = np.linalg.svd(np.einsum("nki,kj->nij", b, a) / len(a))
-    sign = np.ones_like(s)
-    sign[:, 2] = np.sign(np.linalg.det(u @ vt))  # a rotation, never a reflection
-    rotation = np.einsum("nij,nj,njk->nik", u, sign, vt)
-    scale = (s * sign).sum(1) / np.square(a).sum(1).mean()
-    translation = middle_b - scale[:, None] * np.einsum("nij,j->ni", rotation, middle_a)
-    return scale, rotation, translation
-
-
-def to_head(points: np.ndarray, poses: Poses) -> np.ndarray:
-    """Points (N, P, 3) of frames with these poses, in head coordinates."""
-    scale, rotation, translation = poses
-    return np.einsum("npi,nij->npj", points - translation[:, None], rotation) / scale[:, None, None]
+    return similarities(shape[rigid], points[:, rigid])
 
 
 def mean_shape(points: np.ndarray) -> np.ndarray:
@@ -70,7 +50,7 @@ def mean_shape(points: np.ndarray) -> np.ndarray:
     shape = points[len(points) // 2].astype(np.float64)
     for _ in range(ROUNDS):
         shape = to_head(points, fit_poses(points, shape)).mean(0)
-    shape = to_head(shape[None], _similarities(HEAD * (1, -1, -1), shape[None, INDICES]))[0]
+    shape = to_head(shape[None], similarities(HEAD * (1, -1, -1), shape[None, INDICES]))[0]
     shape -= shape[list(RIGID)].mean(0)
     return shape / np.linalg.norm(shape[RIGHT_EYE_OUTER] - shape[LEFT_EYE_OUTER])
 
@@ -131,13 +111,19 @@ def fit_shape_model(points: np.ndarray, frames: np.ndarray, n_components: int) -
 
 
 def fit_track(
-    points: np.ndarray, valid: np.ndarray, model: ShapeModel, fps: float, smoothing: float
+    points: np.ndarray,
+    valid: np.ndarray,
+    model: ShapeModel,
+    fps: float,
+    smoothing: float,
+    cuts: np.ndarray = ONE_SHOT,
 ) -> Track:
     """Where the head is and what the face does in each frame.
 
     Args:
         points: (N, 468, 3) pixels, NaN where not valid; valid: (N,) bool
         smoothing: seconds over which the pose is smoothed
+        cuts: (C,) frames at which a shot begins; nothing is smoothed across them
     """
     count = len(points)
     track = Track(
@@ -166,10 +152,11 @@ def fit_track(
 
     sigma = smoothing * fps / 4  # frames; 95 % of a Gaussian lies within two sigma on either side
     scale, rotation, translation = poses
-    track.scale[frames] = np.exp(smooth(frames, np.log(scale)[:, None], sigma))[:, 0]
-    u, _, vt = np.linalg.svd(smooth(frames, rotation.reshape(-1, 9), sigma).reshape(-1, 3, 3))
+    track.scale[frames] = np.exp(smooth(frames, np.log(scale)[:, None], sigma, cuts))[:, 0]
+    turned = smooth(frames, rotation.reshape(-1, 9), sigma, cuts)
+    u, _, vt = np.linalg.svd(turned.reshape(-1, 3, 3))
     track.rotation[frames] = u @ vt
-    track.translation[frames] = smooth(frames, translation, sigma)
+    track.translation[frames] = smooth(frames, translation, sigma, cuts)
     return track
 
 

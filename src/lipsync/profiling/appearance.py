@@ -8,8 +8,6 @@ BLUR = 9  # taps of the moving mean that a picture is blurred with again (CrÃ©tÃ
 # Rows and columns of a crop, as shares of its side, in which there is face and no background.
 FACE_ROWS, FACE_COLUMNS = (0.05, 0.8), (0.2, 0.8)
 BLACK, WHITE = 4, 251  # of 0..255: as dark or bright as it gets, but for the encoder's ringing
-DIFFERENT = 40  # mean steps of 255 by which a picture differs from the last across a cut
-LEAP = 0.25  # of its side that a face's box moves from one frame to the next only at a cut
 
 
 def luma(crop: np.ndarray) -> np.ndarray:
@@ -67,22 +65,6 @@ def face_lumas(small: np.ndarray, boxes: np.ndarray) -> np.ndarray:
             for picture, (x0, y0), (x1, y1) in zip(small, lows, highs, strict=True)
         ]
     )
-
-
-def cuts(small: np.ndarray, boxes: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Frame numbers at which something else is shown than right before.
-
-    Args:
-        small: (N, H, W) uint8, the whole pictures
-        boxes: (N, 4) of the face, unsmoothed, in any pixels
-        seen: (N,) bool; a box counts only where its face was seen
-    """
-    pairs = zip(small[1:], small[:-1], strict=True)
-    change = np.array([np.abs(a.astype(np.int16) - b).mean() for a, b in pairs])
-    side = (boxes[:-1, 2] - boxes[:-1, 0])[:, None]
-    leaps = (np.abs(np.diff(boxes, axis=0)) / side).max(axis=1)
-    leaps[~(seen[1:] & seen[:-1])] = 0
-    return np.flatnonzero((change > DIFFERENT) | (leaps > LEAP)) + 1
 
 
 def flicker(lumas: np.ndarray, cut: np.ndarray) -> float:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lipsync.faces.crop import crop_boxes, extract
+from lipsync.faces.crop import extract
 from lipsync.faces.landmarks import mouth_opening
 from lipsync.media.planes import to_planes
 from lipsync.profiling import appearance, picture_figures, sound_figures
@@ -14,6 +14,8 @@ from lipsync.profiling.pose import head_angles
 from lipsync.profiling.recording import Recording
 from lipsync.profiling.rules import Figure, Verdict, worst
 from lipsync.profiling.sound import SoundFigures, listen
+from lipsync.profiling.timeline import Timeline, make_timeline
+from lipsync.training.params import SplitParams
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Profile:
     sound: SoundFigures | None
     samples: list[Sample]
     identity: Identity | None
+    timeline: Timeline
 
     @property
     def verdict(self) -> Verdict:
@@ -51,11 +54,14 @@ class Profile:
         return worst([figure.verdict for figure in self.figures])
 
 
-def make_profile(recording: Recording, chosen: ProfileParams, size: int) -> Profile:
+def make_profile(
+    recording: Recording, chosen: ProfileParams, size: int, split: SplitParams
+) -> Profile:
     """Judge a recording.
 
     Args:
         size: pixels of the crop that the refiner works on, `crop.size`
+        split: what would be held out
 
     Raises LipsyncError if `profile.face_recognition` is given and cannot be used.
     """
@@ -63,16 +69,16 @@ def make_profile(recording: Recording, chosen: ProfileParams, size: int) -> Prof
     opening = mouth_opening(recording.points)
     samples = look_closely(recording)
     sound = None if recording.sound is None else listen(recording.sound)
+    timeline = make_timeline(recording, split)
     figures = [
         picture_figures.duration(recording, chosen),
         picture_figures.frame_rate(recording),
         picture_figures.face_size(recording, chosen, size),
         picture_figures.coverage(recording, chosen),
+        picture_figures.held_out(timeline),
         picture_figures.several_faces(recording),
     ]
     if recording.seen.any():
-        small, boxes = recording.glances.small, _unsmoothed(recording)
-        cut = appearance.cuts(small, boxes, recording.seen)
         figures += [
             picture_figures.cut_off(recording),
             picture_figures.yaw(angles, recording.seen, chosen),
@@ -80,8 +86,8 @@ def make_profile(recording: Recording, chosen: ProfileParams, size: int) -> Prof
             picture_figures.sharpness([sample.sharpness for sample in samples]),
             picture_figures.brightness([sample.brightness for sample in samples]),
             picture_figures.clipped([sample.clipped for sample in samples]),
-            picture_figures.flicker(_flicker(recording, cut)),
-            picture_figures.cuts(cut, recording),
+            picture_figures.flicker(_flicker(recording)),
+            picture_figures.cuts(recording),
             picture_figures.mouth(opening, recording, sound),
         ]
     figures += sound_figures.of_sound(sound, chosen)
@@ -91,7 +97,7 @@ def make_profile(recording: Recording, chosen: ProfileParams, size: int) -> Prof
     if chosen.face_recognition is not None:
         sharp = {sample.frame: sample.sharpness for sample in samples}
         identity = embed_person(chosen.face_recognition, recording, angles, sharp)
-    return Profile(recording, figures, angles, opening, sound, samples, identity)
+    return Profile(recording, figures, angles, opening, sound, samples, identity, timeline)
 
 
 def look_closely(recording: Recording) -> list[Sample]:
@@ -113,17 +119,10 @@ def look_closely(recording: Recording) -> list[Sample]:
     return samples
 
 
-def _unsmoothed(recording: Recording) -> np.ndarray:
-    """Boxes (N, 4) that follow the face at once."""
-    valid = np.isfinite(recording.points).all(axis=(1, 2))
-    size = (recording.width, recording.height)
-    return crop_boxes(recording.points, valid, *size, recording.fps, smoothing=0)
-
-
-def _flicker(recording: Recording, cut: np.ndarray) -> float:
+def _flicker(recording: Recording) -> float:
     """Smoothed boxes, for one that trembles would change the mean."""
     small = recording.glances.small
     scale = small.shape[2] / recording.width
     lumas = appearance.face_lumas(small, recording.boxes * scale)
     lumas[~recording.seen] = np.nan
-    return appearance.flicker(lumas, cut)
+    return appearance.flicker(lumas, recording.cuts)

@@ -12,24 +12,41 @@ from lipsync.media.colours import to_rgb
 from lipsync.profiling.measure import Profile, Sample
 from lipsync.profiling.report import headline
 from lipsync.profiling.sound import frame_levels
+from lipsync.profiling.timeline import USABLE, draw
 
 DPI = 110
 SIZE = (13.0, 9.6)  # inches
 COLOURS = {"green": "#3a9d5d", "amber": "#e6a117", "red": "#cf3b3b"}
 INK, FAINT, SPEECH = "#222222", "#777777", "#dbe8f5"
+FRAMES = {  # of the timeline
+    USABLE: "#8cc7a1",
+    "no face": "#c9c9c9",
+    "other person": "#8e7cc3",
+    "covered": "#e6a117",
+    "shot too short": "#cf3b3b",
+}
 FACES = 6
 ROOM = 1.45  # side of a thumbnail over that of the crop
 THUMBNAIL = 200  # pixels
 
 
 def write_page(path: Path, profile: Profile) -> None:
-    """Faces from left to right, curves over time, and a traffic light for each figure."""
+    """Faces from left to right, shots and curves over time, a traffic light for each figure."""
     from matplotlib.figure import Figure as Page
 
     page = Page(figsize=SIZE, facecolor="white")
     recording = profile.recording
     faces = page.add_gridspec(1, FACES, left=0.02, right=0.98, top=0.885, bottom=0.665, wspace=0.05)
-    plots = page.add_gridspec(3, 1, left=0.05, right=0.5, top=0.6, bottom=0.055, hspace=0.3)
+    plots = page.add_gridspec(
+        4,
+        1,
+        left=0.05,
+        right=0.5,
+        top=0.61,
+        bottom=0.055,
+        hspace=0.45,
+        height_ratios=(0.3, 1, 1, 1),
+    )
     page.text(0.02, 0.965, recording.name, fontsize=17, weight="bold", color=INK, va="center")
     source = recording.source
     facts = (
@@ -41,9 +58,10 @@ def write_page(path: Path, profile: Profile) -> None:
     said = headline(profile)
     page.text(0.958, 0.955, said, fontsize=12, color=INK, va="center", ha="right")
     _faces(page, faces, profile)
-    _mouth(page.add_subplot(plots[0]), profile)
-    _angles(page.add_subplot(plots[1]), profile)
-    _loudness(page.add_subplot(plots[2]), profile)
+    _timeline(page.add_subplot(plots[0]), profile)
+    _mouth(page.add_subplot(plots[1]), profile)
+    _angles(page.add_subplot(plots[2]), profile)
+    _loudness(page.add_subplot(plots[3]), profile)
     _lights(page, profile, top=0.6, left=0.53)
     with atomic_path(path) as temporary:
         page.savefig(temporary, dpi=DPI)
@@ -102,6 +120,17 @@ def _curve(axes: Any, profile: Profile, title: str, last: bool = False) -> None:
     for start, end, speech in profile.sound.passages if profile.sound else ():
         if speech:
             axes.axvspan(start, end, color=SPEECH, linewidth=0, zorder=0)
+
+
+def _timeline(axes: Any, profile: Profile) -> None:
+    draw(axes, profile.timeline, FRAMES, INK)
+    axes.set_xlim(0, profile.recording.seconds)
+    axes.set_ylim(0, 1.1)
+    axes.set_axis_off()
+    shots = len(profile.timeline.cuts) + 1
+    title = f"{shots} shot{'s' if shots > 1 else ''} (black below: held out)"
+    axes.set_title(title, fontsize=9, loc="left", color=INK, pad=3)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 0.95), fontsize=7, ncols=5, frameon=False)
 
 
 def _mouth(axes: Any, profile: Profile) -> None:

@@ -2,17 +2,20 @@
 
 import numpy as np
 
+from lipsync.faces.shots import shots_with_face
 from lipsync.profiling import rules
 from lipsync.profiling.params import ProfileParams
 from lipsync.profiling.recording import Recording
 from lipsync.profiling.rules import Advice, Figure, judge_within, judged
 from lipsync.profiling.sound import SoundFigures
+from lipsync.profiling.timeline import Timeline
 
 INSIDE = 95  # percent of the frames that "stay within" speaks of
 
 
 def duration(recording: Recording, chosen: ProfileParams) -> Figure:
-    seconds = recording.seconds
+    shown = shots_with_face(recording.seen, recording.cuts)
+    seconds = float(shown.sum()) / recording.fps
     advice: Advice = {
         "green": "long enough",
         "amber": "sounds that are not in it are guessed; record 3 to 5 minutes",
@@ -61,13 +64,26 @@ def face_size(recording: Recording, chosen: ProfileParams, size: int) -> Figure:
 
 
 def coverage(recording: Recording, chosen: ProfileParams) -> Figure:
-    share = float(recording.seen.mean())
+    shown = shots_with_face(recording.seen, recording.cuts)
+    share = float(recording.seen[shown].mean())
     advice: Advice = {
         "green": "the face is always there",
         "amber": "frames without a face are left out; keep hands and microphone down",
         "red": "the face is missing too often; film one face from the front all the time",
     }
     return judged("coverage", "frames with the face", share, "share", chosen.coverage, advice)
+
+
+def held_out(timeline: Timeline) -> Figure:
+    """Whether the recording can be split into a training part and a held-out part at all."""
+    key, name, split = "held_out", "held-out part", timeline.split
+    if split is None:
+        advice = f"training refuses it: {timeline.refusal.removeprefix('split: ')}"
+        return Figure(key, name, None, "s", "red", advice, {})
+    seconds = float(timeline.usable[split.validation_start :].sum()) / timeline.fps
+    details = {"from": split.validation_start / timeline.fps}
+    advice = "usable frames at the end, which no training sees"
+    return Figure(key, name, seconds, "s", "green", advice, details)
 
 
 def several_faces(recording: Recording) -> Figure:
@@ -170,24 +186,15 @@ def flicker(value: float) -> Figure:
     return judged("flicker", "flicker of the light", value, "%", rules.FLICKER, advice)
 
 
-def cuts(frames: np.ndarray, recording: Recording) -> Figure:
-    minutes = recording.seconds / 60
-    places = ", ".join(f"{frame / recording.fps:.1f}" for frame in frames[:5])
-    more = ", ..." if len(frames) > 5 else ""
+def cuts(recording: Recording) -> Figure:
+    frames, minutes = recording.cuts, recording.seconds / 60
     advice: Advice = {
-        "green": "one take",
-        "amber": f"jumps at {places}{more} s; one take is better",
-        "red": f"jumps at {places}{more} s; give one take, or each take as a video of its own",
+        "green": "each shot is used by itself" if len(frames) else "one take",
+        "amber": "short shots; words are cut from their neighbours: longer ones teach more",
+        "red": "shots of a second teach little; give longer ones, or one take",
     }
-    return judged(
-        "cuts",
-        "cuts",
-        float(len(frames)),
-        "count",
-        rules.CUTS,
-        advice,
-        by=len(frames) / minutes if len(frames) else 0.0,
-    )
+    rate = len(frames) / minutes
+    return judged("cuts", "cuts", float(len(frames)), "count", rules.CUTS, advice, by=rate)
 
 
 def mouth(opening: np.ndarray, recording: Recording, sound: SoundFigures | None) -> Figure:

@@ -4,16 +4,17 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from lipsync.errors import LipsyncError
-from lipsync.faces.storage import read_landmarks
+from lipsync.faces.storage import read_boxes, read_crops, read_landmarks, read_shots
+from lipsync.geometry.storage import read_geometry
 from lipsync.media.audio import read_audio
 from lipsync.media.video import FrameReader, VideoInfo, probe
 from lipsync.profiling.glances import Glances
 from lipsync.progress import progress
+from lipsync.retrieval.material import study_faces
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ class Recording:
         seen: (N,) bool; a face was found, not filled in between others
         boxes: (N, 4) float32 of the crops, NaN where there is no face at all
         several_faces: share of frames with further faces of similar size
+        cuts: (C,) frames at which a shot begins
+        others: (N,) bool, somebody else is seen and not this person
+        covered: (N,) bool, something covers the mouth
         sound: (n,) float32 -1..1 at 16 kHz on the pictures' clock; None where there is none
         timing: of ``sound`` as recorded; None without sound
     """
@@ -56,6 +60,9 @@ class Recording:
     seen: np.ndarray
     boxes: np.ndarray
     several_faces: float
+    cuts: np.ndarray
+    others: np.ndarray
+    covered: np.ndarray
     sound: np.ndarray | None
     timing: Timing | None
     glances: Glances
@@ -66,13 +73,15 @@ class Recording:
 
 
 def read_person(person: str, video: Path) -> Recording:
-    """From what extract_frames, detect_landmarks, crop_faces and align_audio made of ``video``.
+    """From what the stages from extract_frames to align_audio made of ``video``.
 
     Raises LipsyncError if a file is missing, damaged, or of another run than the others.
     """
     data, metrics = Path("data") / person, Path("metrics") / person
     points, _, seen = read_landmarks(data / "landmarks.npz")
-    boxes = _read_boxes(data / "faces.npz")
+    cuts, others = read_shots(data / "landmarks.npz")
+    boxes, _ = read_boxes(data / "faces.npz")
+    shape, track = read_geometry(data / "geometry.npz")
     offset = _read_json(metrics / "offset.json")
     several = _read_json(metrics / "landmarks.json")["several_faces"]
     glances = Glances()
@@ -85,6 +94,8 @@ def read_person(person: str, video: Path) -> Recording:
         for number in progress(range(len(film)), desc="profile"):
             glances.see(film.frame(number))
         fps, width, height = float(film.fps), film.width, film.height
+    crops = read_crops(data / "faces.npz")
+    _, covered = study_faces(crops, boxes, shape, track, fps, cuts)
     timing = Timing(**{key: offset[key] for key in Timing.__annotations__})
     return Recording(
         person,
@@ -96,20 +107,13 @@ def read_person(person: str, video: Path) -> Recording:
         seen,
         boxes,
         several,
+        cuts,
+        others,
+        covered,
         read_audio(data / "speech.wav"),
         timing,
         glances,
     )
-
-
-def _read_boxes(path: Path) -> np.ndarray:
-    try:
-        with np.load(path) as faces:
-            return np.asarray(faces["boxes"])
-    except FileNotFoundError:
-        raise LipsyncError(f"{path}: no such file; run `dvc repro`") from None
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise LipsyncError(f"{path}: damaged: {error}; run `dvc repro`") from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -33,6 +33,13 @@ def as_json(profile: Profile) -> dict[str, Any]:
             }
             for figure in profile.figures
         ],
+        "timeline": {
+            "cuts": profile.timeline.cuts.tolist(),
+            "usable": _rounded(profile.timeline.usable.mean()),
+            "unused_seconds": {
+                name: _rounded(seconds) for name, seconds in profile.timeline.unused().items()
+            },
+        },
         "picture": {
             "width": recording.width,
             "height": recording.height,
@@ -48,9 +55,10 @@ def write_profile(path: Path, profile: Profile) -> None:
 
 
 def table(profile: Profile) -> str:
-    """The overall word, then every figure with its verdict and advice."""
+    """The overall word, the timeline in a line, then every figure with its verdict and advice."""
     rows = [("", f.name, f.text(), f.verdict, f.advice) for f in profile.figures]
-    return f"{profile.recording.name}: {headline(profile)}\n\n{columns(rows, right=(2,))}"
+    said = f"{profile.recording.name}: {headline(profile)}\n{profile.timeline.text()}"
+    return f"{said}\n\n{columns(rows, right=(2,))}"
 
 
 def headline(profile: Profile) -> str:

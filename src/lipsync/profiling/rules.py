@@ -20,7 +20,9 @@ SOURCE_FPS: Pair = (0.95, 0.6)
 CUT_OFF: Pair = (0.01, 0.1)  # share of frames whose face reaches out of the picture
 # Another face may be taken for the person when the tracker loses sight.
 SEVERAL_FACES: Pair = (0.01, 0.2)  # share of frames
-CUTS: Pair = (0.0, 6.0)  # jumps a minute; a jump every 10 s breaks what temporal losses compare
+# A minute. Shots are used each by itself; where they last 3 s and less, words lose their
+# neighbours, and of shots of a second little is left.
+CUTS: Pair = (20.0, 60.0)
 # `appearance.sharpness` of four real clips is 0.47 to 0.58. A Gaussian blur of the face box with a
 # sigma of 0.5 % of its side leaves 0.37 to 0.48, of 1 % 0.27 to 0.36 (visibly soft), of 2 % 0.20 to
 # 0.25.

@@ -4,14 +4,16 @@ from pathlib import Path
 
 from lipsync.errors import LipsyncError
 from lipsync.faces.params import CropParams, LandmarksParams
+from lipsync.faces.recognition import SAME_PERSON, recognition_of
 from lipsync.media.params import FramesParams
 from lipsync.params import load_params
-from lipsync.profiling.identity import SAME_PERSON, read_identity, similarity, write_identity
+from lipsync.profiling.identity import read_identity, similarity, write_identity
 from lipsync.profiling.measure import Profile, make_profile
 from lipsync.profiling.page import write_page
 from lipsync.profiling.params import ProfileParams
 from lipsync.profiling.report import table, write_profile
 from lipsync.profiling.video import read_video
+from lipsync.training.params import SplitParams
 
 
 def profile_video(
@@ -31,23 +33,25 @@ def profile_video(
 
     Raises LipsyncError if the video, the params or a network cannot be used.
     """
-    frames, landmarks, crop, chosen = (
+    frames, landmarks, crop, chosen, split = (
         FramesParams(),
         LandmarksParams(),
         CropParams(),
         ProfileParams(),
+        SplitParams(),
     )
     if params_file.exists():
         shared = load_params(params_file).for_nobody(video)
         frames, landmarks = shared[FramesParams], shared[LandmarksParams]
-        crop, chosen = shared[CropParams], shared[ProfileParams]
+        crop, chosen, split = shared[CropParams], shared[ProfileParams], shared[SplitParams]
     if face_recognition is not None:
         chosen = chosen.model_copy(update={"face_recognition": face_recognition})
     other = None if same_as is None else read_identity(same_as)
     if other is not None and chosen.face_recognition is None:
         raise LipsyncError("--same-as: needs a network; give --face-recognition too")
-    recording = read_video(video, models, frames.fps, landmarks, crop)
-    profile = make_profile(recording, chosen, crop.size)
+    recognition = recognition_of(chosen.face_recognition)
+    recording = read_video(video, models, frames.fps, landmarks, crop, recognition=recognition)
+    profile = make_profile(recording, chosen, crop.size, split)
     print(table(profile))
     if other is not None and profile.identity is not None:
         cosine = similarity(profile.identity, other)

@@ -12,7 +12,10 @@ from lipsync.alignment.report import milliseconds
 from lipsync.faces.crop import crop_boxes
 from lipsync.faces.models import verify
 from lipsync.faces.params import CropParams, LandmarksParams
+from lipsync.faces.recognition import FaceRecognition
+from lipsync.faces.shots import shot_numbers
 from lipsync.faces.tracker import FaceTracker, Landmarks
+from lipsync.geometry.model import ShapeModel, Track
 from lipsync.media.audio import SAMPLE_RATE, audio_blocks, exactly
 from lipsync.media.clock import sample_count
 from lipsync.media.colours import to_rgb
@@ -20,6 +23,8 @@ from lipsync.media.video import probe
 from lipsync.profiling.glances import Glances, open_upstream
 from lipsync.profiling.recording import Recording, Timing
 from lipsync.progress import progress
+from lipsync.retrieval.occlusion import find_covered, mouth_vertices, whole_passages
+from lipsync.retrieval.target import STILL_SKIN
 
 
 def read_video(
@@ -29,6 +34,7 @@ def read_video(
     landmarks: LandmarksParams,
     crop: CropParams,
     base: Path = BASE,
+    recognition: FaceRecognition | None = None,
 ) -> Recording:
     """From a video alone, decoded once; nothing is written.
 
@@ -36,11 +42,12 @@ def read_video(
         models: folder of the face models
         fps, landmarks, crop: as the stages of the pipeline take them
         base: of motion; where it is missing, the offset of the audio is not measured
+        recognition: tells people apart, if given
 
     Raises LipsyncError if the video is missing or unreadable, or the face models are missing.
     """
     verify(models)
-    info, glances, tracker = probe(video), Glances(), FaceTracker(models, landmarks)
+    info, glances, tracker = probe(video), Glances(), FaceTracker(models, landmarks, recognition)
     with open_upstream(video, fps) as upstream:
 
         def pictures() -> Iterator[np.ndarray]:
@@ -53,13 +60,15 @@ def read_video(
     frames = len(found.points)
     boxes = np.full((frames, 4), np.nan, np.float32)
     if found.valid.any():
-        boxes = crop_boxes(found.points, found.valid, width, height, fps, crop.smoothing)
+        size = (width, height)
+        boxes = crop_boxes(found.points, found.valid, *size, fps, crop.smoothing, found.cuts)
+    face = fit_face(found, fps)
     audio, timing = None, None
     if info.has_sound:
         blocks = audio_blocks(video, SAMPLE_RATE, start=origin)
         samples = sample_count(frames, fps, SAMPLE_RATE)
         audio = np.concatenate([np.zeros(0, np.float32), *exactly(blocks, samples)])
-        timing = _timing(audio, found, fps, base)
+        timing = _timing(audio, face, fps, base)
     return Recording(
         video.stem,
         info,
@@ -70,17 +79,33 @@ def read_video(
         found.score > 0,
         boxes,
         float((found.faces > 1).mean()),
+        found.cuts,
+        found.others,
+        _covered(found, face, fps),
         audio,
         timing,
         glances,
     )
 
 
-def _timing(audio: np.ndarray, found: Landmarks, fps: float, base: Path) -> Timing:
+def _covered(found: Landmarks, face: tuple[ShapeModel, Track] | None, fps: float) -> np.ndarray:
+    """(N,) bool, as of ``retrieval.material.study_faces``, by colours that the tracker read."""
+    covered, seen = np.zeros(len(found.points), bool), np.flatnonzero(found.score > 0)
+    if face is None or found.colours is None:
+        return covered
+    colours = found.colours[seen].astype(np.float32)
+    light = colours[:, list(STILL_SKIN)].mean(axis=1)
+    shots = shot_numbers(seen, found.cuts)
+    covered[seen] = find_covered(colours[:, mouth_vertices(face[0])], light, shots)
+    return whole_passages(covered, fps) & found.valid
+
+
+def _timing(
+    audio: np.ndarray, face: tuple[ShapeModel, Track] | None, fps: float, base: Path
+) -> Timing:
     """As stage align_audio measures it."""
     if not base.is_file():
         return _unknown(f"{base.as_posix()} is missing: {remedy(base)}")
-    face = fit_face(found, fps)
     if face is None:
         return _unknown(f"a face in less than {LEAST_SECONDS:.0f} s")
     measured = measure_recording(load_base(base), audio, *face, fps)

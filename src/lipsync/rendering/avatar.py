@@ -6,7 +6,8 @@
     exemplars.npz   M frames of the person's video, as of `retrieval.exemplars`
     geometry.npz    shape model and track, as of `geometry.storage`, and of the N frames of the
                     film boxes (N, 4) float32 x0, y0, x1, y1 in pixels; light (N, 3) float32 mean
-                    RGB of the still skin; voice (N,) bool, whether the person speaks there
+                    RGB of the still skin; voice (N,) bool, whether the person speaks there; where
+                    the film has any, cuts (C,) int64, frames at which a shot begins
     frames.mp4      the source film at a constant frame rate, N frames
     *.tflite        the two face models, for films from outside
 
@@ -27,6 +28,7 @@ import onnxruntime
 import pydantic
 
 from lipsync.errors import LipsyncError
+from lipsync.faces.crop import ONE_SHOT
 from lipsync.faces.models import FACE_MODELS
 from lipsync.geometry.model import ShapeModel
 from lipsync.geometry.storage import read_geometry
@@ -158,7 +160,7 @@ def load_avatar(folder: str | Path, threads: int = 0, provider: str = "cpu") -> 
             )
     geometry = folder / GEOMETRY
     shape, track = read_geometry(geometry)
-    boxes, light, voice = read_film_arrays(geometry)
+    boxes, light, voice, cuts = read_film_arrays(geometry)
     exemplars = read_exemplars(folder / EXEMPLARS)
     motion = open_session(folder / MOTION, threads, provider)
     refiner = RefinerNetwork(open_session(folder / REFINER, threads, provider))
@@ -175,7 +177,8 @@ def load_avatar(folder: str | Path, threads: int = 0, provider: str = "cpu") -> 
     )
     if not all(fitting):
         raise LipsyncError(f"{folder / INFO}: does not fit its folder's files; export it again")
-    film = Film(folder / FRAMES, boxes, track.valid, track, light, info.width, info.height)
+    size = (info.width, info.height)
+    film = Film(folder / FRAMES, boxes, track.valid, track, light, *size, cuts=cuts)
     return Avatar(info, folder, film, voice, shape, exemplars, motion, refiner)
 
 
@@ -239,11 +242,12 @@ def open_session(
     return session
 
 
-def read_film_arrays(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """boxes (N, 4) float32, light (N, 3) float32 and voice (N,) bool of geometry.npz."""
+def read_film_arrays(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """boxes (N, 4) float32, light (N, 3) float32, voice (N,) bool, cuts (C,) of geometry.npz."""
     try:
         with np.load(path) as archive:
-            return archive["boxes"], archive["light"], np.asarray(archive["voice"], bool)
+            cuts = archive.get("cuts", ONE_SHOT)
+            return archive["boxes"], archive["light"], np.asarray(archive["voice"], bool), cuts
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise LipsyncError(f"{path}: damaged: {error}; export the avatar again") from error
 

@@ -43,7 +43,7 @@ def film_clips(film: Film, voice: np.ndarray, fps: float, name: Path) -> Clips:
 
     Raises LipsyncError if there is no speech in it to take talk from.
     """
-    clips = clips_of_film(0, voice, film.valid, max(1, round(LEAST * fps)))
+    clips = clips_of_film(0, voice, film.valid, max(1, round(LEAST * fps)), film.shows_face)
     if not clips[True]:
         raise LipsyncError(
             f"{name}: nobody speaks for {LEAST} s on end in its film; use mode standard, or give "

@@ -7,14 +7,16 @@ shape model.
 """
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from lipsync.errors import LipsyncError
-from lipsync.faces.crop import crop_boxes, extract
+from lipsync.faces.crop import ONE_SHOT, crop_boxes, extract
 from lipsync.faces.params import CropParams, LandmarksParams
+from lipsync.faces.shots import shot_numbers, shots_with_face
 from lipsync.faces.tracker import FaceTracker
 from lipsync.geometry.fit import fit_track
 from lipsync.geometry.model import ShapeModel, Track
@@ -41,6 +43,7 @@ class Film:
         track: pose and expression, of the avatar's shape model
         light: (N, 3) float32 mean RGB of the still skin; NaN where not valid
         sound: of a film from outside, 16 kHz, where it was asked for
+        cuts: (C,) frames at which a shot begins
     """
 
     path: Path
@@ -51,9 +54,20 @@ class Film:
     width: int
     height: int
     sound: Path | None = None
+    cuts: np.ndarray = field(default_factory=ONE_SHOT.copy)
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+    @cached_property
+    def shots(self) -> np.ndarray:
+        """(N,) number of each frame's shot"""
+        return shot_numbers(np.arange(len(self)), self.cuts)
+
+    @cached_property
+    def shows_face(self) -> np.ndarray:
+        """(N,) bool, frames of shots that show the face, as of ``shots_with_face``."""
+        return shots_with_face(self.valid, self.cuts)
 
 
 def film_from_video(
@@ -88,7 +102,13 @@ def film_from_video(
     boxes = np.tile(NO_BOX, (info.frames, 1))
     if found.valid.any():
         boxes = crop_boxes(
-            found.points, found.valid, info.width, info.height, fps, CropParams().smoothing
+            found.points,
+            found.valid,
+            info.width,
+            info.height,
+            fps,
+            CropParams().smoothing,
+            found.cuts,
         )
     elif face:
         raise LipsyncError(f"{video}: shows no face; give a video of the avatar's person")
@@ -98,12 +118,13 @@ def film_from_video(
             video,
             100 * (1 - found.valid.mean()),
         )
-    track = fit_track(found.points, found.valid, model, fps, GeometryParams().pose_smoothing)
+    smoothing = GeometryParams().pose_smoothing
+    track = fit_track(found.points, found.valid, model, fps, smoothing, found.cuts)
     light = np.full((info.frames, 3), np.nan, np.float32)
     if face:
         planes = progress(read_planes(path), total=info.frames, desc=f"light of {video.name}")
         crops = (extract(*pair, size) for pair in zip(planes, boxes, strict=True))
-        light, covered = study_faces(crops, boxes, model, track, fps)
+        light, covered = study_faces(crops, boxes, model, track, fps, found.cuts)
         if covered.any():
             log.warning(
                 "%s: something covers the mouth in %d pictures; they are shown as they are",
@@ -111,4 +132,5 @@ def film_from_video(
                 covered.sum(),
             )
             track = replace(track, valid=track.valid & ~covered)
-    return Film(path, boxes, track.valid, track, light, info.width, info.height, wav)
+    width, height = info.width, info.height
+    return Film(path, boxes, track.valid, track, light, width, height, wav, found.cuts)

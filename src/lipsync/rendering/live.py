@@ -33,7 +33,7 @@ from lipsync.rendering.background import in_background
 from lipsync.rendering.mark import Mark
 from lipsync.rendering.options import RenderOptions
 from lipsync.rendering.pictures import Piece, Readers, Speaker, cut_out
-from lipsync.rendering.plan import Layer, once, ping_pong
+from lipsync.rendering.plan import Layer, play
 from lipsync.rendering.render import Renderer
 from lipsync.speech.windows import WindowStream
 
@@ -80,7 +80,7 @@ class LiveAvatar:
             stack.enter_context(self._renderer)
             film, info = self._renderer.films[0], self._avatar.info
             self._speaker = Speaker(self._avatar, self._renderer.films)
-            self._filmed = in_background(self._film(len(film)), AHEAD)
+            self._filmed = in_background(self._film(), AHEAD)
             stack.callback(self._filmed.close)
             self._rows = self._encoder.open_stream()
             self._articulation = Articulation(self._avatar, self._encoder)
@@ -115,12 +115,14 @@ class LiveAvatar:
         windows = [*self._windows.push(rows), *self._windows.finish()]
         return [self._picture(window) for window in windows]
 
-    def _film(self, length: int) -> Generator[Piece, None, None]:
+    def _film(self) -> Generator[Piece, None, None]:
         """The film's frames, to and fro for ever; decoded a group at a time, so ahead of need."""
-        order = ping_pong if self.options.loop_back else once
+        played, options = self._renderer.played, self.options
+        length = len(played)
         period = max(1, 2 * (length - 1))
-        frames = order(length, period + length, self.options.start_frame).tolist()
-        rest = cycle(frames[length:]) if self.options.loop_back else repeat(length - 1)
+        begin, back = options.start_frame, options.loop_back
+        frames = play(played, period + length, begin, loop_back=back).tolist()
+        rest = cycle(frames[length:]) if back else repeat(frames[-1])
         with Readers(self._renderer.films) as readers:
             for frame in chain(frames[:length], rest):
                 layer = Layer(0, frame, spoken=True)

@@ -71,11 +71,14 @@ def pictures(
 
 
 class Speaker:
-    """Makes faces on the frames of films; each shot keeps its own selection of exemplars."""
+    """Makes faces on the frames of films; each shot keeps its own selection of exemplars.
+
+    That of the plan and that of the film: a face does not fade across a cut.
+    """
 
     def __init__(self, avatar: Avatar, films: list[Film]) -> None:
         self._avatar, self._films, self._faces = avatar, films, avatar.faces
-        self._selectors: dict[int, Selector] = {}
+        self._selectors: dict[int, tuple[int, Selector]] = {}  # with the number of the film's shot
 
     def decide(self, piece: Piece, expression: np.ndarray) -> None:
         """Choose exemplars, and settle at the working size what is made of them."""
@@ -85,7 +88,7 @@ class Speaker:
         target = make_target(
             self._avatar.shape, film.track, frame, film.boxes[frame], film.light[frame], expression
         )
-        choice = self._selector(piece.layer.shot).choose(target)
+        choice = self._selector(piece.layer.shot, int(film.shots[frame])).choose(target)
         piece.made = (choice, *self._faces.decide(piece.crop, target, choice))
 
     def put(self, piece: Piece) -> None:
@@ -94,12 +97,16 @@ class Speaker:
             box = self._films[piece.layer.film].boxes[piece.layer.frame]
             self._faces.put(piece.planes, box, *piece.made)
 
-    def _selector(self, shot: int) -> Selector:
+    def _selector(self, shot: int, of_film: int) -> Selector:
+        """That of a shot of the plan, begun anew where the film comes to another shot."""
         if shot not in self._selectors:
             # No more than two shots are seen at a time.
             self._selectors = {n: s for n, s in self._selectors.items() if n == shot - 1}
-            self._selectors[shot] = self._faces.selector()
-        return self._selectors[shot]
+        before, selector = self._selectors.get(shot, (None, None))
+        if selector is None or before != of_film:
+            selector = self._faces.selector()
+            self._selectors[shot] = (of_film, selector)
+        return selector
 
 
 class Readers:

@@ -93,6 +93,16 @@ def once(length: int, count: int, start: int = 0) -> np.ndarray:
     return np.minimum(start + np.arange(count, dtype=np.int64), length - 1)
 
 
+def play(shown: np.ndarray, count: int, start: int, *, loop_back: bool) -> np.ndarray:
+    """Frame numbers (count,) of a film of which the frames ``shown`` (K,), ascending, are played.
+
+    From the first of them that is not before frame ``start``, or the last of all, as ``ping_pong``
+    or, without ``loop_back``, as ``once``.
+    """
+    begin = min(int(np.searchsorted(shown, start)), len(shown) - 1)
+    return shown[(ping_pong if loop_back else once)(len(shown), count, begin)]
+
+
 @dataclass(frozen=True)
 class Clip:
     """``length`` frames of a film from ``start`` on."""
@@ -102,16 +112,20 @@ class Clip:
     length: int
 
 
-def clips_of_film(film: int, voice: np.ndarray, valid: np.ndarray, least: int) -> dict[bool, list]:
+def clips_of_film(
+    film: int, voice: np.ndarray, valid: np.ndarray, least: int, shown: np.ndarray
+) -> dict[bool, list]:
     """Stretches of a film in which its person speaks (True) and is silent (False).
 
     Args:
         voice, valid: (N,) bool of the film
         least: frames; shorter stretches are no clips. Where nobody speaks the face may be out of
             sight, where somebody does it may not.
+        shown: (N,) bool, frames that may be in a clip at all
     """
     clips: dict[bool, list[Clip]] = {True: [], False: []}
     kind = np.where(voice, np.where(valid, 1, 2), 0)
+    kind = np.where(shown, kind, 2)
     edges = np.flatnonzero(np.diff(kind, prepend=-1, append=-1))
     for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
         if end - start >= least and kind[start] != 2:

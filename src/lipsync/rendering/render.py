@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
 from lipsync.errors import LipsyncError
 from lipsync.media.clock import exact_fps, round_half_up
 from lipsync.media.label import SYNTHETIC_XMP, synthetic_tags
@@ -26,7 +28,7 @@ from lipsync.rendering.film import film_from_video
 from lipsync.rendering.mark import Mark
 from lipsync.rendering.options import RenderOptions
 from lipsync.rendering.pictures import pictures
-from lipsync.rendering.plan import Chooser, Plan, Shot, once, ping_pong, plan_core_clips
+from lipsync.rendering.plan import Chooser, Plan, Shot, plan_core_clips, play
 from lipsync.rendering.sound import Sound, open_sound
 from lipsync.speech.encoder import SpeechEncoder, create_encoder
 from lipsync.speech.normalise import WARM_UP
@@ -81,6 +83,9 @@ class Renderer:
                     sound=options.mode == "core_clips",
                 )
             self.films = [film]
+            # A template is dubbed, so all of it is wanted; of the avatar's film no card is.
+            all_of_it = options.template is not None
+            self.played = np.arange(len(film)) if all_of_it else np.flatnonzero(film.shows_face)
             self._clips: Clips | None = None
             if options.mode == "core_clips":
                 if options.clips is not None:
@@ -162,8 +167,7 @@ class Renderer:
         """What lies under each of ``count`` pictures."""
         options = self.options
         if self._clips is None:
-            film = len(self.films[0])
-            frames = (ping_pong if options.loop_back else once)(film, count, options.start_frame)
+            frames = play(self.played, count, options.start_frame, loop_back=options.loop_back)
             return Plan([Shot(0, frames, count, spoken=True)])
         passages = find_voice(sound.speech(), options.min_silence, options.voice)
         fade = round(options.crossfade * self.avatar.info.fps)

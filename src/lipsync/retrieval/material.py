@@ -6,7 +6,8 @@ from functools import cached_property
 import numpy as np
 
 from lipsync.errors import LipsyncError
-from lipsync.faces.crop import smooth
+from lipsync.faces.crop import ONE_SHOT, smooth
+from lipsync.faces.shots import shot_numbers
 from lipsync.geometry.model import ShapeModel, Track
 from lipsync.retrieval.exemplars import FACE_KEY, MOUTH_KEY, Exemplars, choose_exemplars, key
 from lipsync.retrieval.occlusion import find_covered, mouth_vertices, sample_colours, whole_passages
@@ -16,7 +17,12 @@ LIGHT_SMOOTHING = 0.2  # seconds: sigma of the Gaussian over the light's time
 
 
 def study_faces(
-    crops: Iterable[np.ndarray], boxes: np.ndarray, model: ShapeModel, track: Track, fps: float
+    crops: Iterable[np.ndarray],
+    boxes: np.ndarray,
+    model: ShapeModel,
+    track: Track,
+    fps: float,
+    cuts: np.ndarray = ONE_SHOT,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The light of a video's faces, and where something covers the mouth.
 
@@ -36,9 +42,10 @@ def study_faces(
             vertices = vertices_in_crop(track.mesh(model, frame), box)
             light[frame] = measure_light(crop, vertices)
             colours.append(sample_colours(crop, vertices[places]))
-    covered[frames] = find_covered(np.stack(colours), light[frames])
+    shots = shot_numbers(frames, cuts)
+    covered[frames] = find_covered(np.stack(colours), light[frames], shots)
     covered = whole_passages(covered, fps) & track.valid
-    light[frames] = smooth(frames, light[frames].astype(float), LIGHT_SMOOTHING * fps)
+    light[frames] = smooth(frames, light[frames].astype(float), LIGHT_SMOOTHING * fps, cuts)
     return light, covered
 
 
@@ -50,6 +57,7 @@ class Material:
         boxes: (N, 4) of the crops, pixels of the video
         fps: frames a second
         light: (N, 3) where it is known already
+        cuts: (C,) frames at which a shot begins
     """
 
     def __init__(
@@ -60,13 +68,14 @@ class Material:
         track: Track,
         fps: float,
         light: np.ndarray | None = None,
+        cuts: np.ndarray = ONE_SHOT,
     ) -> None:
         self.crops, self.boxes, self.model, self.track = crops, boxes, model, track
-        self._fps, self._light = fps, light
+        self._fps, self._light, self._cuts = fps, light, cuts
 
     @cached_property
     def _study(self) -> tuple[np.ndarray, np.ndarray]:
-        return study_faces(self.crops, self.boxes, self.model, self.track, self._fps)
+        return study_faces(self.crops, self.boxes, self.model, self.track, self._fps, self._cuts)
 
     @property
     def light(self) -> np.ndarray:

@@ -2,8 +2,9 @@
 
 The face of a frame is sampled at the mesh's vertices around mouth and chin, in the light of the
 skin above the lower lids. What these colours can be is learned from the video itself: their mean
-and a few principal components, without the frames that are farthest from the median. A frame in
-which many vertices are far from what the components can say is covered: its face is shown as it was
+and a few principal components, without the frames that are farthest from the median; of a shot that
+looks otherwise than the rest (another light, another angle), from its own median. A frame in which
+many vertices are far from what the components can say is covered: its face is shown as it was
 filmed, and it is no exemplar.
 """
 
@@ -18,6 +19,7 @@ COMPONENTS = 8
 WORST = 0.25  # share of the frames, farthest from the median, that is not learned from
 LEVELS = 25.0  # 8-bit levels by which a covered vertex differs at least
 SHARE = 0.1  # of the vertices that have to differ
+OWN = 25  # frames of a shot from which on it may have a median of its own
 MOST = 2000  # frames that components are learned from, evenly spread
 WIDENED = 0.08  # seconds by which a covered passage is widened at either end
 BLUR = 1 / 40  # of the crop's side: sigma of the Gaussian before sampling
@@ -36,12 +38,13 @@ def sample_colours(crop: np.ndarray, places: np.ndarray) -> np.ndarray:
     return smooth[y, x].astype(np.float32)
 
 
-def find_covered(colours: np.ndarray, light: np.ndarray) -> np.ndarray:
+def find_covered(colours: np.ndarray, light: np.ndarray, shots: np.ndarray) -> np.ndarray:
     """(T,) bool: in which of T frames with a face something covers the mouth.
 
     Args:
         colours: (T, P, 3) as of ``sample_colours``
         light: (T, 3) as of ``measure_light``
+        shots: (T,) ascending numbers of the shots that the frames lie in
     """
     if len(colours) <= 2 * COMPONENTS:
         return np.zeros(len(colours), bool)
@@ -50,10 +53,36 @@ def find_covered(colours: np.ndarray, light: np.ndarray) -> np.ndarray:
     flat = colours.reshape(len(colours), -1)
     few = np.linspace(0, len(flat) - 1, min(MOST, len(flat))).round().astype(int)
     # Components are led by what is largest: frames far from the median are left out of them.
-    away = np.abs(colours[few] - np.median(colours[few], axis=0)).max(2)  # (L, P)
-    score = _largest(away)
-    off = _rest(flat, flat[few[score <= np.quantile(score, 1 - WORST)]]).reshape(colours.shape)
+    usual = np.concatenate(
+        [
+            few[group][_near_median(colours[few[group]])]
+            for group in _looks(colours[few], shots[few])
+        ]
+    )
+    off = _rest(flat, flat[np.sort(usual)]).reshape(colours.shape)
     return _largest(np.abs(off).max(2)) > LEVELS
+
+
+def _looks(colours: np.ndarray, shots: np.ndarray) -> list[np.ndarray]:
+    """Places (n,) of frames that look alike: of each shot unlike the whole, and of all others.
+
+    colours: (L, P, 3); shots: (L,)
+    """
+    middle, rest, groups = np.median(colours, axis=0), np.ones(len(shots), bool), []
+    for shot in np.unique(shots):
+        own = shots == shot
+        if OWN <= own.sum() < len(shots):
+            away = np.abs(np.median(colours[own], axis=0) - middle).max(1)
+            if _largest(away[None])[0] > LEVELS:
+                groups.append(np.flatnonzero(own))
+                rest &= ~own
+    return [*groups, np.flatnonzero(rest)] if rest.any() else groups
+
+
+def _near_median(colours: np.ndarray) -> np.ndarray:
+    """(L,) bool: the frames (L, P, 3) that are not the farthest from their median."""
+    score = _largest(np.abs(colours - np.median(colours, axis=0)).max(2))
+    return score <= np.quantile(score, 1 - WORST)
 
 
 def whole_passages(covered: np.ndarray, fps: float) -> np.ndarray:

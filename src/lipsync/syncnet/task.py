@@ -18,7 +18,7 @@ from lipsync.syncnet.score import (
 from lipsync.training import augment, distributed
 from lipsync.training.data import PersonData, to_unit
 from lipsync.training.device import Compute, step_generator
-from lipsync.training.split import Split, runs
+from lipsync.training.split import Split
 
 
 class SyncNetTask:
@@ -35,9 +35,8 @@ class SyncNetTask:
     ) -> None:
         self.model, self.data, self.params = model, data, params
         self.compute, self.seed = compute, seed
-        self.starts = runs(data.valid[: split.training_end], model.frames)
-        held_out = runs(data.valid[split.validation_start :], model.frames)
-        self.held_out = held_out + split.validation_start
+        self.starts = split.training_runs(data.valid, model.frames)
+        self.held_out = split.held_out_runs(data.valid, model.frames)
         if len(self.starts) < 2 or len(self.held_out) < 2:
             raise LipsyncError(
                 f"syncnet: {len(self.starts)} windows to train on and {len(self.held_out)} held "

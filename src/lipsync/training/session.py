@@ -17,9 +17,9 @@ from lipsync.training.device import Compute, choose_compute, make_deterministic
 from lipsync.training.fingerprint import fingerprint
 from lipsync.training.history import write_history
 from lipsync.training.loop import Task
-from lipsync.training.params import ComputeParams, OptimizerParams, Seed, SplitParams
+from lipsync.training.params import ComputeParams, OptimizerParams, Seed
 from lipsync.training.run import run_training
-from lipsync.training.split import Split, limit_training, split_frames
+from lipsync.training.split import Split, limit_training, read_split
 from lipsync.training.state import TrainingState
 
 D = TypeVar("D", bound=AudioData)
@@ -139,7 +139,7 @@ def open_session(
     make_deterministic(compute.device)
     seed = params[Seed].root
     torch.manual_seed(seed)
-    split = split_frames(data.frames, data.fps, params[SplitParams])
+    split = read_split(Path("data") / params.person / "split.json", data.frames)
     used = limit_training(data.valid, split, params[FramesParams].max_count)
     data = replace(data.to(compute.device), valid=data.valid & used, seen=data.seen & used)
     identity = fingerprint(stage, params, also_read)
