@@ -23,6 +23,7 @@ from lipsync.retrieval.material import study_faces
 from lipsync.stage import stage
 from lipsync.training.params import SplitParams
 from lipsync.training.split import (
+    MIN_TRAINING,
     Split,
     limit_training,
     split_frames,
@@ -30,7 +31,6 @@ from lipsync.training.split import (
     write_split,
 )
 
-MIN_FRAMES = 40  # of the training part, whose face was seen; fewer show too few expressions
 # Degrees. Beyond it the mesh has to invent the eye, the temple and half of the mouth that the head
 # hides. The profile calls 40 degrees in 5 % of the frames red (`profile.yaw`); this is half of all.
 MOST_YAW = 45.0
@@ -92,10 +92,10 @@ def fit(params: PersonParams, found: Found, split: Split) -> tuple[ShapeModel, T
     chosen, frames = params[GeometryParams], params[FramesParams]
     used = found.valid & found.seen & limit_training(found.valid, split, frames.max_count)
     fitted = np.flatnonzero(used[: split.training_end])
-    if len(fitted) < MIN_FRAMES:
+    if len(fitted) < MIN_TRAINING:
         raise LipsyncError(
             f"{params.video}: a face in only {len(fitted)} frames that may be trained on, of "
-            f"{split.training_end} in the training part; at least {MIN_FRAMES} are needed: use a "
+            f"{split.training_end} in the training part; at least {MIN_TRAINING} are needed: use a "
             "longer video that shows the face from the front"
         )
     model = fit_shape_model(found.points, fitted, chosen.n_components)

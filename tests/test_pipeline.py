@@ -112,7 +112,7 @@ def test_changed_code_starts_anew(project):
 def test_another_crop_size_reruns_from_crop_faces(project):
     change_params(project, lambda values: values["crop"].update(size=96))
     output = must(project, "dvc", "repro", "train_generator@sample")
-    assert ran(output) == ["crop_faces", "train_syncnet", "train_generator"]
+    assert ran(output) == ["crop_faces", "fit_geometry", "train_syncnet", "train_generator"]
     assert "continues" not in output
 
 

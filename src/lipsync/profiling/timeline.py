@@ -9,7 +9,7 @@ from lipsync.errors import LipsyncError
 from lipsync.faces.shots import shot_ranges
 from lipsync.profiling.recording import Recording
 from lipsync.training.params import SplitParams
-from lipsync.training.split import Split, brief_shots, split_frames, usable_frames
+from lipsync.training.split import MIN_TRAINING, Split, brief_shots, split_frames, usable_frames
 
 USABLE = "usable"
 # Why a frame is not usable; the first that fits is told.
@@ -24,7 +24,7 @@ class Timeline:
     Attributes:
         cuts: (C,) frames at which a shot begins
         reason: (N,) int64, 0 where usable, else 1 + the place in ``REASONS``
-        split: None where neither part would have enough frames
+        split: None where a part would have too few frames
         refusal: why there is no split
     """
 
@@ -75,10 +75,13 @@ def make_timeline(recording: Recording, params: SplitParams) -> Timeline:
     wrong = (~known & ~recording.others, recording.others, covered, brief_shots(cuts, len(known)))
     reason = np.select(wrong, range(1, len(REASONS) + 1), 0)
     split, refusal = None, ""
+    usable = usable_frames(known, cuts, covered)
     try:
-        split = split_frames(usable_frames(known, cuts, covered), recording.fps, params, cuts)
+        split = split_frames(usable, recording.fps, params, cuts)
     except LipsyncError as error:
         refusal = str(error)
+    if split is not None and (trained := int(usable[: split.training_end].sum())) < MIN_TRAINING:
+        split, refusal = None, f"only {trained} usable frames to train on; give a longer video"
     return Timeline(recording.fps, cuts, reason, split, refusal)
 
 

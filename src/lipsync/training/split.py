@@ -26,6 +26,7 @@ SEGMENT = 25
 MIN_SHOT = 5  # frames, as long as SyncNet's windows and the refiner's clips
 APART = 10**7  # frames between two people whose frames stand in one row
 MIN_FRAMES = 20  # usable ones on either side; fewer can neither teach nor measure anything
+MIN_TRAINING = 40  # frames that show the face, from which shape model and motion can be learned
 WHOLE_SHOTS = (0.5, 1.5)  # times the wanted share that is held out so that shots stay whole
 
 
