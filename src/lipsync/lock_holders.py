@@ -16,6 +16,7 @@ machine that mounts the folder, cannot be seen, and may be at work.
 
 import json
 import re
+import textwrap
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ BUSY = "is busy, it is being blocked by"  # DVC's words where rwlock stands in t
 CANNOT_LOCK = "Unable to acquire lock"  # and where the other one does
 NO_GIT = "is not a git repository"  # a project that came as an archive
 CORRUPT = "Unable to read RWLock-file"
+SHOWN = 60  # letters of the words of a process that has nothing to do with it
 CLOCK = 60.0  # seconds by which the times of files and of processes may differ
 
 
@@ -165,7 +167,7 @@ def _look(pid: int, command: str, written: float) -> tuple[bool, str]:
         same = Path(script).name in {Path(word).name for word in words}
     if same and not later:
         return True, ""
-    shown = f"`{' '.join(words) or process.name()}`"
+    shown = f"`{textwrap.shorten(' '.join(words) or process.name(), SHOWN, placeholder=' ...')}`"
     return False, f"{shown}, begun later" if later else shown
 
 
