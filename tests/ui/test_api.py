@@ -39,7 +39,8 @@ PASSWORD = "päss wörd"
 
 @contextmanager
 def serving(tmp_path, tiny_folder, **settings):
-    """A client of a server with one avatar, `tiny`; the workspace is ``client.workspace``."""
+    """A client of a server with one avatar, `tiny`; see its ``workspace`` and ``ended``."""
+    ended = threading.Event()
     chosen = Settings(project=tmp_path, further=(tiny_folder,), host="testserver", **settings)
     with (
         Workspace() as workspace,
@@ -53,12 +54,17 @@ def serving(tmp_path, tiny_folder, **settings):
                 launched=threading.Event(),
             ),
             Middleware(
-                Api, settings=chosen, workspace=workspace, library=Library(chosen), queue=queue
+                Api,
+                settings=chosen,
+                workspace=workspace,
+                library=Library(chosen),
+                queue=queue,
+                ended=ended,
             ),
         ]
         page = Route("/", lambda request: PlainTextResponse("page"))
         with TestClient(Starlette(routes=[page], middleware=layers)) as client:
-            client.workspace = workspace
+            client.workspace, client.ended = workspace, ended
             yield client
 
 
@@ -126,6 +132,19 @@ def test_a_video_in_one_request(client, speech, tmp_path):
     (tmp_path / "v.mp4").write_bytes(answer.content)
     assert probe(tmp_path / "v.mp4").frames == 26
     assert client.get(answer.headers["content-location"]).content == answer.content
+
+
+def test_who_waits_is_answered_when_the_server_ends(client, long):
+    answers = []
+    asking = threading.Thread(
+        target=lambda: answers.append(post(client, long, "/api/speak?wait=1"))
+    )
+    asking.start()
+    wait_until(lambda: list(client.workspace.jobs.glob("*/sound")))
+    client.ended.set()
+    asking.join(30)
+    assert answers[0].status_code == 503
+    assert error(answers[0]) == "the server is being ended; ask again when it is back"
 
 
 def test_progress_place_in_the_queue_and_cancelling(client, speech, long):

@@ -17,6 +17,7 @@ import hmac
 import logging
 import secrets
 import shutil
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -56,7 +57,11 @@ class Refused(LipsyncError):  # noqa: N818  the request is at fault, not the ser
 
 
 class Api:
-    """Answers what lies under /api/; the page has all else."""
+    """Answers what lies under /api/; the page has all else.
+
+    Args:
+        ended: set when the server is about to end; requests that wait for a video are answered then
+    """
 
     def __init__(
         self,
@@ -65,9 +70,10 @@ class Api:
         workspace: Workspace,
         library: Library,
         queue: RenderQueue,
+        ended: threading.Event,
     ) -> None:
         self.app, self.settings, self.workspace = app, settings, workspace
-        self.library, self.queue = library, queue
+        self.library, self.queue, self.ended = library, queue, ended
         self._jobs: dict[str, Job] = {}  # by id, the oldest first
         self._decoding = asyncio.Semaphore(MOST_DECODED)
         self._wrong = asyncio.Lock()
@@ -214,6 +220,9 @@ class Api:
     async def _waited(self, request: Request, job: Job) -> Response:
         """The video when it is finished. A program that hangs up cancels it."""
         while not job.over:
+            if self.ended.is_set():
+                self.queue.cancel(job.owner)
+                raise Refused(503, "the server is being ended; ask again when it is back")
             if await request.is_disconnected():
                 self.queue.cancel(job.owner)
                 raise ClientDisconnect

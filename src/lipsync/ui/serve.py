@@ -64,7 +64,12 @@ def serve(settings: Settings) -> None:
         room = Room(workspace, settings.max_upload)
         guard = Middleware(Guard, hosts=allowed_hosts(settings), room=room, launched=launched)
         api = Middleware(
-            Api, settings=settings, workspace=workspace, library=parts.library, queue=queue
+            Api,
+            settings=settings,
+            workspace=workspace,
+            library=parts.library,
+            queue=queue,
+            ended=ended,
         )
         blocks.queue(api_open=False, default_concurrency_limit=8, max_size=200)
         blocks.launch(
