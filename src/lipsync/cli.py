@@ -8,7 +8,7 @@ import typer
 from lipsync.errors import LipsyncError
 from lipsync.people import commands as people_commands
 from lipsync.profiling.command import profile
-from lipsync.running.cli import run
+from lipsync.running.cli import run, train
 from lipsync.stage import PARAMS_FILE, errors_for_people, writing_command
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("list")(people_commands.list_people)
 app.command()(people_commands.remove)
 app.command()(profile)
 app.command()(run)
+app.command()(train)
 
 
 @app.command()

@@ -7,6 +7,7 @@ finely they are warped and refined.
 """
 
 import io
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from lipsync.errors import LipsyncError
 from lipsync.generator.params import LossWeights
-from lipsync.params import load_params
+from lipsync.params import load_params, sections
 from lipsync.yaml_edit import rewrite, round_trip
 
 Values = dict[str, Any]
@@ -90,8 +91,7 @@ def write_preset(name: str, params: Path) -> list[tuple[str, Any, Any]]:
     Raises:
         LipsyncError: no such preset; the file is missing or wrong, before or after the change.
     """
-    if name not in PRESETS:
-        raise LipsyncError(f"preset {name}: there is none; there are: {', '.join(PRESETS)}")
+    _check(name)
     load_params(params)
     changes: list[tuple[str, Any, Any]] = []
 
@@ -105,6 +105,26 @@ def write_preset(name: str, params: Path) -> list[tuple[str, Any, Any]]:
 
     rewrite(params, change, check=load_params)
     return changes
+
+
+def for_one_person(name: str) -> Values:
+    """A preset's values as overrides of a person: all but those that are the same for everybody.
+
+    Raises LipsyncError if there is no such preset.
+    """
+    _check(name)
+    found: Values = {}
+    for key, value in PRESETS[name].values.items():
+        if not isinstance(value, dict):
+            found[key] = value
+        elif own := {k: v for k, v in value.items() if k not in sections()[key].shared_keys}:
+            found[key] = deepcopy(own)
+    return found
+
+
+def _check(name: str) -> None:
+    if name not in PRESETS:
+        raise LipsyncError(f"preset {name}: there is none; there are: {', '.join(PRESETS)}")
 
 
 def _set(content: CommentedMap, values: Values, prefix: str = "") -> list[tuple[str, Any, Any]]:

@@ -76,6 +76,13 @@ def test_files_are_asked_for_by_their_absolute_path():
     assert not is_open("POST", "/gradio_api/file=/tmp/lipsync-page-1/results/a.mp4")
 
 
+def test_the_api_answers_for_itself_what_it_has():
+    for method in ("GET", "HEAD", "POST", "DELETE"):
+        assert is_open(method, "/api/avatars")
+    for method, path in (("PUT", "/api/avatars"), ("OPTIONS", "/api/speak"), ("GET", "/api")):
+        assert not is_open(method, path)
+
+
 @pytest.fixture
 def workspace():
     with Workspace() as made:

@@ -16,6 +16,7 @@ from lipsync.people.contents import record_file
 from lipsync.people.planning import VIDEOS_FOLDER, Addition, Planner, Refusal
 from lipsync.people.sources import Source
 from lipsync.people.tracking import alone, dvc_repo, is_dvc_project, refuse_beside_a_run, track
+from lipsync.presets import for_one_person
 from lipsync.table import table
 from lipsync.yaml_edit import rewrite, with_entry
 
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 class Outcome:
     """What became of a video: ``person`` was added, or ``problem`` says in one line why not.
 
-    known: its content is there already, which is no failure
+    twin: the person who has its content already, which is no failure; "" nobody
     note: why the person is not called like the file; "" where it is
     """
 
@@ -34,8 +35,12 @@ class Outcome:
     person: str = ""
     video: Path | None = None
     problem: str = ""
-    known: bool = False
+    twin: str = ""
     note: str = ""
+
+    @property
+    def known(self) -> bool:
+        return bool(self.twin)
 
     @property
     def failed(self) -> bool:
@@ -71,7 +76,7 @@ def add_people(
         with dvc_repo(project, link) as repo:
             for plan in plans:
                 if isinstance(plan, Refusal):
-                    yield Outcome(plan.source, problem=plan.reason, known=plan.known)
+                    yield Outcome(plan.source, problem=plan.reason, twin=plan.twin)
                 else:
                     yield _add(plan, project, repo)
 
@@ -115,16 +120,26 @@ def _put_back(file: Path, content: bytes | None) -> None:
 
 def _name(addition: Addition, params: Path) -> None:
     """The person's entry in params.yaml, behind the others."""
-    entry: dict[str, Any] = {"video": addition.video.as_posix()}
-    if addition.source.encoder is not None:
-        entry["speech"] = {"encoder": addition.source.encoder}
-    if addition.source.audio_track is not None:
-        entry["frames"] = {"audio_track": addition.source.audio_track}
+    entry = {"video": addition.video.as_posix()} | overrides(addition.source)
     rewrite(
         params,
         lambda text: with_entry(text, "people", addition.person, entry),
         check=load_params,
     )
+
+
+def overrides(source: Source) -> dict[str, Any]:
+    """What a person's entry in params.yaml says beside the video."""
+    found: dict[str, Any] = {}
+    if source.preset is not None:
+        found |= for_one_person(source.preset)
+    if source.encoder is not None:
+        found["speech"] = {"encoder": source.encoder}
+    if source.audio_track is not None:
+        found["frames"] = {"audio_track": source.audio_track}
+    if source.base is not None:
+        found["base"] = source.base
+    return found
 
 
 def report(outcomes: Sequence[Outcome]) -> str:

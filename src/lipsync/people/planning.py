@@ -40,11 +40,11 @@ class Addition:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A video that does not become a person. ``known``: its content is there already."""
+    """A video that does not become a person. ``twin``: who has its content already, "" nobody."""
 
     source: Source
     reason: str
-    known: bool = False
+    twin: str = ""
 
 
 @dataclass
@@ -93,7 +93,7 @@ class Planner:
             raise LipsyncError(f"encoder {source.encoder}: legal values: {', '.join(ENCODERS)}")
         twin = self._twin(path)
         if twin is not None and not self.again:
-            return Refusal(source, f"same content as {twin[0]} ({twin[1]})", known=True)
+            return Refusal(source, f"same content as {twin[0]} ({twin[1]})", twin[0])
         name, note = self._name(source)
         if twin is not None:
             return Addition(source, name, twin[1], copy=False, note=note)

@@ -18,6 +18,8 @@ class Source:
         name: that was asked for; None: from the file's name
         encoder: value of people.<name>.speech.encoder; None: as everybody's
         audio_track: value of people.<name>.frames.audio_track; None: as everybody's
+        base: value of people.<name>.base; None: as if it were not there, true
+        preset: name of the preset whose values the person gets; None: everybody's values
         told: which list named it, and where; empty for the command line
     """
 
@@ -26,6 +28,8 @@ class Source:
     encoder: str | None = None
     told: str = ""
     audio_track: int | None = None
+    base: bool | None = None
+    preset: str | None = None
 
 
 class _Video(Entry):

@@ -1,4 +1,4 @@
-"""The command `lipsync run`."""
+"""The commands `lipsync run` and `lipsync train`. Imports that take time stand inside."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lipsync.errors import LipsyncError
-from lipsync.stage import PARAMS_FILE, errors_for_people
+from lipsync.stage import PARAMS_FILE, errors_for_people, writing_command
 
 ENGINES = ("local", "ray")
 
@@ -58,3 +58,41 @@ def run(
             gpus = visible_gpus()
             code = run_here(Path.cwd(), chosen, jobs or max(1, len(gpus)), threads, gpus)
         raise SystemExit(code)
+
+
+def train(
+    video: Annotated[
+        str, typer.Argument(help="a video, or the name of a person who was added", metavar="VIDEO")
+    ],
+    name: Annotated[str | None, typer.Option(help="of the person; by default the video's")] = None,
+    base: Annotated[
+        bool | None,
+        typer.Option(
+            "--base/--no-base",
+            help="begin as the networks that come with lipsync, or from nothing; by default the "
+            "first",
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="quick, production or max, for this person; by default everybody's"),
+    ] = None,
+    evaluate: Annotated[
+        bool,
+        typer.Option("--evaluate/--no-evaluate", help="measure what comes out, on held-out video"),
+    ] = True,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="train even if the video is not fit for it")
+    ] = False,
+) -> None:
+    """Make a speaking avatar of one video: add it, tell whether it is fit, train, render a sample.
+
+    A video that is not fit stops before the training, and the reasons are told. Ctrl+C, once, lets
+    a training write its checkpoint; the same command goes on from there. At the end stands where
+    the sample video is, and which commands of DVC do the same.
+    """
+    with writing_command("lipsync train"):
+        from lipsync.running.train import Wish, train_person
+
+        wish = Wish(video, name, base, preset, evaluate, anyway)
+        raise SystemExit(train_person(Path.cwd(), wish))

@@ -4,7 +4,7 @@ dvc.yaml stays the only place that knows stages; nothing here names one, but for
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,6 +136,21 @@ def read_steps(
             )
     people_order = {_person(name): position[stage] for stage, name in reversed(names.items())}
     return _by_person(steps, people_order)
+
+
+def up_to(steps: Sequence[Step], names: Collection[str]) -> list[Step]:
+    """Steps of these names and all that they wait for, in the same order.
+
+    Raises LipsyncError if there is no step of one of the names.
+    """
+    for name in names:
+        if not any(step.name == name for step in steps):
+            raise LipsyncError(f"dvc.yaml: no stage {name} in there; is this a project of lipsync?")
+    wanted = set(names)
+    for step in reversed(steps):  # each stands after those that it waits for
+        if step.name in wanted:
+            wanted |= step.after
+    return [step for step in steps if step.name in wanted]
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import FrameType
 
 from lipsync.running.graph import Step, read_steps
+from lipsync.running.local import LocalEngine, available_cores, log_folder, torch_threads
 from lipsync.running.scheduler import Engine, Record, Scheduler
 from lipsync.running.view import View, report
 
@@ -61,37 +62,44 @@ def _stopped_by_signals(scheduler: Scheduler, view: View) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def finish(records: dict[str, Record], stopped: bool, logs: Path) -> int:
+def finish(
+    records: dict[str, Record], stopped: bool, logs: Path, command: str = "lipsync run"
+) -> int:
     """Print the report; the exit code: 130 if stopped, 1 if anything failed, else 0."""
     print(report(records.values()), flush=True)
     if stopped:
-        print("lipsync run: stopped; run it again to go on", file=sys.stderr)
+        print(f"{command}: stopped; run it again to go on", file=sys.stderr)
         return 130
     failed = sum(record.state == "failed" for record in records.values())
     if failed:
         print(
-            f"lipsync run: {failed} {'stage' if failed == 1 else 'stages'} failed; "
+            f"{command}: {failed} {'stage' if failed == 1 else 'stages'} failed; "
             f"what each said is in {logs}",
             file=sys.stderr,
         )
     return 1 if failed else 0
 
 
-def run_here(
-    project: Path, people: Sequence[str] | None, jobs: int, threads: int | None, gpus: list[str]
-) -> int:
-    """On this machine; the exit code."""
-    from lipsync.running.local import LocalEngine, available_cores, log_folder, torch_threads
-
+def local_engine(
+    project: Path, jobs: int, threads: int | None, gpus: list[str], name: str
+) -> LocalEngine:
+    """This machine, for so many steps side by side; ``name``: of the command, for a warning."""
     each = threads or torch_threads()
     crowded = jobs > 1 and jobs * each > available_cores()
     if crowded and not gpus:
         print(
-            f"lipsync run: {jobs} stages of {each} threads share {available_cores()} cores; "
+            f"{name}: {jobs} stages of {each} threads share {available_cores()} cores; "
             "results are those of `dvc repro` to the byte, but fewer --threads are faster",
             file=sys.stderr,
         )
     lent = gpus if jobs > 1 else []  # one after the other, each has all that `dvc repro` has
-    engine = LocalEngine(project, threads, lent, crowded=crowded)
+    return LocalEngine(project, threads, lent, crowded=crowded)
+
+
+def run_here(
+    project: Path, people: Sequence[str] | None, jobs: int, threads: int | None, gpus: list[str]
+) -> int:
+    """On this machine; the exit code."""
+    engine = local_engine(project, jobs, threads, gpus, "lipsync run")
     records, stopped = run_people(engine, lambda: read_steps(project, people), jobs, None)
     return finish(records, stopped, log_folder(project))

@@ -1,6 +1,7 @@
 """What no request may do, whatever Gradio would let it: an ASGI layer around the whole page."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
@@ -47,6 +48,8 @@ UPLOAD = "/gradio_api/upload"
 WRITE = frozenset(
     {"/login", UPLOAD, "/gradio_api/cancel", "/gradio_api/queue/join", "/gradio_api/reset"}
 )
+API = "/api/"  # what lies below answers for itself which methods and paths it has (`ui.api`)
+SPEAK = "/api/speak"  # takes an upload too
 STARTUP = "/gradio_api/startup-events"  # Gradio asks for it itself, once, while it is launched
 MOST_WORDS = 1_000_000  # bytes of a request that is no upload
 FORM = 100_000  # bytes around an upload's file
@@ -74,7 +77,7 @@ class Guard:
             return
         refused = self._refused(scope)
         if refused is not None:
-            await _answer(send, *refused)
+            await _answer(send, scope, *refused)
             return
 
         async def send_with_headers(message: Message) -> None:
@@ -82,13 +85,13 @@ class Guard:
                 message["headers"] = [*message.get("headers", []), *HEADERS]
             await send(message)
 
-        if scope["path"] == UPLOAD:
+        if scope["method"] == "POST" and scope["path"] in (UPLOAD, SPEAK):
             await self._upload(scope, receive, send_with_headers)
         else:
             await self.app(scope, receive, send_with_headers)
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Room is made when the body is first asked for: by then Gradio knows who sends it."""
+        """Room is made when the body is first asked for: by then it is known who sends it."""
         sending: Sending | None = None
 
         async def received() -> Message:
@@ -106,7 +109,7 @@ class Guard:
             more = True
             while more:  # a browser reads the answer only when it has sent everything
                 more = (await receive()).get("more_body", False)
-            await _answer(send, 507, str(error))
+            await _answer(send, scope, 507, str(error))
         finally:
             if sending is not None:
                 self.room.release(sending)
@@ -127,7 +130,7 @@ class Guard:
         if not starting and not is_open(scope["method"], path):
             return 404, "closed"
         if scope["method"] == "POST":
-            most = self.room.max_upload + FORM if path == UPLOAD else MOST_WORDS
+            most = self.room.max_upload + FORM if path in (UPLOAD, SPEAK) else MOST_WORDS
             length = headers.get(b"content-length", "")
             if not (length.isascii() and length.isdigit()):
                 return 411, "a request says how long it is"
@@ -137,7 +140,9 @@ class Guard:
 
 
 def is_open(method: str, path: str) -> bool:
-    """Whether the page itself asks for this; ``path`` decoded, without the query."""
+    """Whether the page itself, or a program, asks for this; ``path`` decoded, without the query."""
+    if path.startswith(API):
+        return method in ("GET", "HEAD", "POST", "DELETE")
     if method == "POST":
         return path in WRITE
     if method not in ("GET", "HEAD"):
@@ -151,7 +156,11 @@ def _headers(scope: Scope) -> dict[bytes, str]:
     return {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-async def _answer(send: Send, status: int, words: str) -> None:
-    kind = [(b"content-type", b"text/plain; charset=utf-8")]
-    await send({"type": "http.response.start", "status": status, "headers": kind})
-    await send({"type": "http.response.body", "body": words.encode()})
+async def _answer(send: Send, scope: Scope, status: int, words: str) -> None:
+    """Words for people; programs get them as JSON."""
+    kind, body = b"text/plain; charset=utf-8", words
+    if scope.get("path", "").startswith(API):
+        kind, body = b"application/json", json.dumps({"error": words})
+    headers = [(b"content-type", kind)]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body.encode()})

@@ -28,6 +28,10 @@ class Cancelled(Exception):  # noqa: N818  what happened is no error
     """Raised between two pictures of a rendering that nobody wants any more."""
 
 
+class QueueFull(LipsyncError):  # noqa: N818  what happened is no error of the page's
+    """Too many wait already; one line."""
+
+
 @dataclass
 class Job:
     """One rendering; the worker changes it, others read it.
@@ -111,14 +115,14 @@ class RenderQueue:
     def submit(self, owner: str, avatar: Path, upload: Upload, options: RenderOptions) -> Job:
         """Queue a rendering.
 
-        Raises LipsyncError if the owner has one already, the queue is full, or the sound is gone.
+        Raises LipsyncError if the owner has one already, or the sound is gone; QueueFull.
         """
         job = Job(owner, avatar, upload, options, self._folder / secrets.token_hex(16))
         with self._changed:
             if any(job.owner == owner and job.wanted for job in self._jobs):
                 raise LipsyncError("one video at a time; cancel the other, or wait for it")
             if len(self._jobs) >= MOST_WAITING:
-                raise LipsyncError(f"{MOST_WAITING} videos wait already; try again later")
+                raise QueueFull(f"{MOST_WAITING} videos wait already; try again later")
             try:
                 job.folder.mkdir()
                 _keep(upload.sound, job.sound)

@@ -58,9 +58,19 @@ def serve(settings: Settings) -> None:
             signal.signal(number, end)
         from starlette.middleware import Middleware
 
+        from lipsync.ui.api import Api
+
         launched = threading.Event()
         room = Room(workspace, settings.max_upload)
         guard = Middleware(Guard, hosts=allowed_hosts(settings), room=room, launched=launched)
+        api = Middleware(
+            Api,
+            settings=settings,
+            workspace=workspace,
+            library=parts.library,
+            queue=queue,
+            ended=ended,
+        )
         blocks.queue(api_open=False, default_concurrency_limit=8, max_size=200)
         blocks.launch(
             server_name=settings.host,
@@ -69,7 +79,7 @@ def serve(settings: Settings) -> None:
             auth_message="Any name, and the password that the page was started with.",
             allowed_paths=[str(workspace.results), str(workspace.pictures)],
             max_file_size=settings.max_upload,
-            app_kwargs={"middleware": [guard]},
+            app_kwargs={"middleware": [guard, api]},
             footer_links=[],
             theme=page.theme(),
             css=page.css(),
