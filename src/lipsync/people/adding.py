@@ -115,7 +115,7 @@ def _put_back(file: Path, content: bytes | None) -> None:
 
 def _name(addition: Addition, params: Path) -> None:
     """The person's entry in params.yaml, behind the others."""
-    entry: dict[str, Any] = {"video": addition.video.as_posix()}
+    entry: dict[str, Any] = {"video": addition.video.as_posix(), **addition.source.overrides}
     if addition.source.encoder is not None:
         entry["speech"] = {"encoder": addition.source.encoder}
     if addition.source.audio_track is not None:

@@ -1,8 +1,9 @@
 """What `lipsync add` is given: files, folders, lists, JSON."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lipsync.errors import LipsyncError
 from lipsync.files import files_in
@@ -19,6 +20,7 @@ class Source:
         encoder: value of people.<name>.speech.encoder; None: as everybody's
         audio_track: value of people.<name>.frames.audio_track; None: as everybody's
         told: which list named it, and where; empty for the command line
+        overrides: further values of people.<name>
     """
 
     path: Path
@@ -26,6 +28,7 @@ class Source:
     encoder: str | None = None
     told: str = ""
     audio_track: int | None = None
+    overrides: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
 class _Video(Entry):
