@@ -26,6 +26,7 @@ def as_json(profile: Profile) -> dict[str, Any]:
         "figures": [
             {
                 "name": figure.key,
+                "label": figure.name,
                 "value": _rounded(figure.value),
                 "unit": figure.unit,
                 "verdict": figure.verdict,

@@ -36,6 +36,7 @@ STAGE_WORDS = {  # the others are called as in dvc.yaml
     "export": "Export of the avatar",
     "render_sample": "Sample video",
 }
+FIGURE = ("name", "label", "value", "unit", "verdict", "advice")  # keys of one in profile.json
 WORST_FIRST = ("red", "amber", "green")
 
 
@@ -73,16 +74,17 @@ def _headed(state: State, content: str) -> str:
 def report_card(profile: dict[str, Any], page: Path, workspace: Workspace) -> str:
     """Traffic lights, worst first, and the shot timeline; ``profile`` is profile.json."""
     verdict = str(profile["verdict"])
-    lead = f"<b>{verdict}</b>: {MEANING[verdict]}"
+    lead = f"{verdict}: {MEANING[verdict]}"
     if not has_face(profile):
-        lead = "<b>red</b>: no face was found; nothing can be trained on this video"
+        lead = "red: no face was found; nothing can be trained on this video"
     figures = profile["figures"]
     wanted = [f for kind in WORST_FIRST[:2] for f in figures if f["verdict"] == kind]
     good = [figure for figure in figures if figure["verdict"] == "green"]
     lights = f'<ul class="ls-lights">{"".join(map(_light, wanted))}</ul>' if wanted else ""
     if good:
+        count = "1 figure is" if len(good) == 1 else f"{len(good)} figures are"
         lights += (
-            f'<details id="ls-good"><summary>{len(good)} figures are green</summary>'
+            f'<details id="ls-good"><summary>{count} green</summary>'
             f'<ul class="ls-lights">{"".join(map(_light, good))}</ul></details>'
         )
     return (
@@ -92,7 +94,7 @@ def report_card(profile: dict[str, Any], page: Path, workspace: Workspace) -> st
 
 
 def _light(figure: dict[str, Any]) -> str:
-    name, verdict = escape(str(figure["name"]).replace("_", " ")), figure["verdict"]
+    name, verdict = escape(str(figure["label"])), figure["verdict"]
     return (
         f'<li class="ls-{verdict}"><span class="ls-lamp"></span><i>{verdict}</i>'
         f"<b>{name}</b><span>{escape(_value(figure))}</span>"
@@ -104,17 +106,8 @@ def _value(figure: dict[str, Any]) -> str:
     """As `lipsync profile` prints it."""
     from lipsync.profiling.rules import Figure
 
-    known = ("name", "value", "unit", "verdict", "advice")
-    details = {key: value for key, value in figure.items() if key not in known}
-    return Figure(
-        figure["name"],
-        figure["name"],
-        figure["value"],
-        figure["unit"],
-        figure["verdict"],
-        figure["advice"],
-        details,
-    ).text()
+    key, label, value, unit, verdict, advice = (figure[part] for part in FIGURE)
+    return Figure(key, label, value, unit, verdict, advice, {}).text()
 
 
 def timeline(profile: dict[str, Any]) -> str:
@@ -142,8 +135,9 @@ def timeline(profile: dict[str, Any]) -> str:
         for reason, seconds in told["unused_seconds"].items()
     )
     return (
-        f'<figure class="ls-shots"><svg viewBox="0 0 1000 30" preserveAspectRatio="none" role="img" '
-        f'aria-label="{escape(words)}"><rect class="ls-usable" y="4" height="22" width="1000"/>'
+        f'<figure class="ls-shots"><svg viewBox="0 0 1000 30" preserveAspectRatio="none" '
+        f'role="img" aria-label="{escape(words)}">'
+        '<rect class="ls-usable" y="4" height="22" width="1000"/>'
         f"{rects}{lines}</svg><figcaption>{escape(words)} {keys}</figcaption></figure>"
     )
 

@@ -107,7 +107,7 @@ class Runs:
         self.refuse_if_busy()
         stages = [stage for stage in read_stages(self.project) if stage.each]
         names = [stage.name for stage in stages]
-        wanted = names if what == "everything" else [n for n in TRAININGS if n in names]
+        wanted = [n for n in TRAININGS if n in names] if what == "generator" else names
         if not wanted:
             raise LipsyncError("dvc.yaml: no pipeline in this folder; start the page in a project")
         command = dvc("repro", *(f"{name}@{person}" for name in wanted))

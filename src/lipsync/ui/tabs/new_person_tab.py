@@ -71,10 +71,18 @@ def build(
             )
         train = gr.Button("Train", variant="primary", elem_id="new-train")
     with gr.Row(elem_classes="ls-controls"):
-        cancel = gr.Button("Cancel", variant="stop", visible=False, elem_id="new-cancel")
-        resume = gr.Button("Resume", variant="primary", visible=False, elem_id="new-resume")
-        talk = gr.Button("Speak", variant="primary", visible=False, elem_id="new-speak")
-        another = gr.Button("Use another video", visible=False, elem_id="new-another")
+        cancel = gr.Button(
+            "Cancel", variant="stop", visible=False, scale=0, min_width=200, elem_id="new-cancel"
+        )
+        resume = gr.Button(
+            "Resume", variant="primary", visible=False, scale=0, min_width=200, elem_id="new-resume"
+        )
+        talk = gr.Button(
+            "Speak", variant="primary", visible=False, scale=0, min_width=200, elem_id="new-speak"
+        )
+        another = gr.Button(
+            "Use another video", visible=False, scale=0, min_width=200, elem_id="new-another"
+        )
     shown = gr.HTML(elem_id="new-person", padding=False)
     seen = [last, source, form, name, cancel, resume, talk, another, shown]
 
@@ -118,11 +126,8 @@ def build(
     def look(before: tuple[str, str]) -> list[Any]:
         """At the end of a training that was watched, the Speak tab comes with the avatar."""
         updates = view(before)
-        if (
-            before[0] == "training"
-            and isinstance(updates[0], tuple)
-            and updates[0][0] == "finished"
-        ):
+        after = updates[0]
+        if before[0] == "training" and isinstance(after, tuple) and after[0] == "finished":
             return [*updates, *choose()]
         return [*updates, gr.skip(), gr.skip(), gr.skip()]
 
