@@ -34,9 +34,8 @@ def profile_video(
     Raises LipsyncError if the video, the params or a network cannot be used.
     """
     other = None if same_as is None else read_identity(same_as)
-    profile = judge_video(video, models, params_file, face_recognition)
-    if other is not None and profile.identity is None:
-        raise LipsyncError("--same-as: needs a network; give --face-recognition too")
+    identify = other is not None
+    profile = judge_video(video, models, params_file, face_recognition, identify=identify)
     print(table(profile))
     if other is not None and profile.identity is not None:
         cosine = similarity(profile.identity, other)
@@ -49,9 +48,17 @@ def profile_video(
 
 
 def judge_video(
-    video: Path, models: Path, params_file: Path, face_recognition: Path | None = None
+    video: Path,
+    models: Path,
+    params_file: Path,
+    face_recognition: Path | None = None,
+    *,
+    identify: bool = False,
 ) -> Profile:
-    """A video's profile; arguments and errors as of ``profile_video``."""
+    """A video's profile; arguments and errors as of ``profile_video``.
+
+    identify: refuse to go without a network for faces
+    """
     frames, landmarks, crop, chosen, split = (
         FramesParams(),
         LandmarksParams(),
@@ -65,6 +72,8 @@ def judge_video(
         crop, chosen, split = shared[CropParams], shared[ProfileParams], shared[SplitParams]
     if face_recognition is not None:
         chosen = chosen.model_copy(update={"face_recognition": face_recognition})
+    if identify and chosen.face_recognition is None:
+        raise LipsyncError("--same-as: needs a network; give --face-recognition too")
     recognition = recognition_of(chosen.face_recognition)
     recording = read_video(video, models, frames.fps, landmarks, crop, recognition=recognition)
     return make_profile(recording, chosen, crop.size, split)
