@@ -48,13 +48,20 @@ def _size(video: Path) -> tuple[str, str]:
 
 
 def _done(project: Path, stages: list[Stage], locked: Collection[str], person: str) -> str:
-    left = [
+    if not stages:
+        return "-"
+    left = stages_left(project, stages, locked, person)
+    count = f"{len(stages) - len(left)} of {len(stages)}"
+    return f"{count}, next {left[0]}" if left else count
+
+
+def stages_left(
+    project: Path, stages: list[Stage], locked: Collection[str], person: str
+) -> list[str]:
+    """Names of the stages whose results are not in dvc.lock, or not there."""
+    return [
         stage.name
         for stage in stages
         if stage.key(person) not in locked
         or not all((project / out.replace("${key}", person)).exists() for out in stage.outs)
     ]
-    if not stages:
-        return "-"
-    count = f"{len(stages) - len(left)} of {len(stages)}"
-    return f"{count}, next {left[0]}" if left else count

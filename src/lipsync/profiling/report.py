@@ -7,6 +7,7 @@ from typing import Any
 from lipsync.files import atomic_path
 from lipsync.profiling.measure import Profile
 from lipsync.profiling.rules import ORDER
+from lipsync.profiling.timeline import REASONS
 from lipsync.table import table as columns
 
 DIGITS = 3  # after the point
@@ -25,6 +26,7 @@ def as_json(profile: Profile) -> dict[str, Any]:
         "figures": [
             {
                 "name": figure.key,
+                "label": figure.name,
                 "value": _rounded(figure.value),
                 "unit": figure.unit,
                 "verdict": figure.verdict,
@@ -39,6 +41,11 @@ def as_json(profile: Profile) -> dict[str, Any]:
             "unused_seconds": {
                 name: _rounded(seconds) for name, seconds in profile.timeline.unused().items()
             },
+            "unused": [
+                {"reason": reason, "frames": [begin, end]}
+                for code, reason in enumerate(REASONS, start=1)
+                for begin, end in profile.timeline.stretches(code)
+            ],
         },
         "picture": {
             "width": recording.width,

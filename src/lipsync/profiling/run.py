@@ -33,6 +33,32 @@ def profile_video(
 
     Raises LipsyncError if the video, the params or a network cannot be used.
     """
+    other = None if same_as is None else read_identity(same_as)
+    identify = other is not None
+    profile = judge_video(video, models, params_file, face_recognition, identify=identify)
+    print(table(profile))
+    if other is not None and profile.identity is not None:
+        cosine = similarity(profile.identity, other)
+        word = "the same person" if cosine >= SAME_PERSON else "somebody else"
+        print(f"\n{same_as}: {word}, as far as the network can tell (cosine {cosine:.2f})")
+    if out is not None:
+        write_all(out, profile)
+        print(f"\n{out / 'profile.png'}")
+    return profile.verdict == "red"
+
+
+def judge_video(
+    video: Path,
+    models: Path,
+    params_file: Path,
+    face_recognition: Path | None = None,
+    *,
+    identify: bool = False,
+) -> Profile:
+    """A video's profile; arguments and errors as of ``profile_video``.
+
+    identify: refuse to go without a network for faces
+    """
     frames, landmarks, crop, chosen, split = (
         FramesParams(),
         LandmarksParams(),
@@ -46,21 +72,11 @@ def profile_video(
         crop, chosen, split = shared[CropParams], shared[ProfileParams], shared[SplitParams]
     if face_recognition is not None:
         chosen = chosen.model_copy(update={"face_recognition": face_recognition})
-    other = None if same_as is None else read_identity(same_as)
-    if other is not None and chosen.face_recognition is None:
+    if identify and chosen.face_recognition is None:
         raise LipsyncError("--same-as: needs a network; give --face-recognition too")
     recognition = recognition_of(chosen.face_recognition)
     recording = read_video(video, models, frames.fps, landmarks, crop, recognition=recognition)
-    profile = make_profile(recording, chosen, crop.size, split)
-    print(table(profile))
-    if other is not None and profile.identity is not None:
-        cosine = similarity(profile.identity, other)
-        word = "the same person" if cosine >= SAME_PERSON else "somebody else"
-        print(f"\n{same_as}: {word}, as far as the network can tell (cosine {cosine:.2f})")
-    if out is not None:
-        write_all(out, profile)
-        print(f"\n{out / 'profile.png'}")
-    return profile.verdict == "red"
+    return make_profile(recording, chosen, crop.size, split)
 
 
 def write_all(folder: Path, profile: Profile) -> None:

@@ -14,6 +14,11 @@ def dvc(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "dvc", *arguments]
 
 
+def lipsync(*arguments: str) -> list[str]:
+    """The command line of this Python's own `lipsync`."""
+    return [sys.executable, "-c", "from lipsync.cli import app; app()", *arguments]
+
+
 def leashed_dvc(*arguments: str) -> list[str]:
     """The same, but it ends when this process is gone; see `lipsync.running.leash`."""
     return [sys.executable, "-m", "lipsync.running.leash", str(os.getpid()), *arguments]

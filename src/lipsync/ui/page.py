@@ -1,4 +1,4 @@
-"""The page: three tabs of Gradio components. Imports Gradio."""
+"""The page: four tabs of Gradio components. Imports Gradio."""
 
 from dataclasses import dataclass
 from importlib.resources import files
@@ -7,10 +7,11 @@ import gradio as gr
 
 from lipsync.ui.jobs import RenderQueue
 from lipsync.ui.library import Library
+from lipsync.ui.new_person import NewPerson
 from lipsync.ui.runs import Runs
 from lipsync.ui.settings import Settings
 from lipsync.ui.status import StatusCache
-from lipsync.ui.tabs import gallery_tab, pipeline_tab, speak_tab
+from lipsync.ui.tabs import EVENT, gallery_tab, new_person_tab, pipeline_tab, speak_tab
 from lipsync.ui.workspace import Workspace
 
 CONSENT = (
@@ -32,19 +33,24 @@ class Parts:
     queue: RenderQueue
     runs: Runs
     status: StatusCache
+    new_person: NewPerson
 
 
 def build(parts: Parts) -> gr.Blocks:
     """The whole page; `serve` launches it."""
     with gr.Blocks(title="lipsync", analytics_enabled=False) as page:
         gr.HTML(CONSENT, padding=False)
-        with gr.Tabs():
-            with gr.Tab("Speak", id="speak"):
-                speak_tab.build(parts, page)
-            with gr.Tab("Gallery", id="gallery") as tab:
-                gallery_tab.build(parts, page, tab)
-            with gr.Tab("Pipeline", id="pipeline") as tab:
-                pipeline_tab.build(parts, page, tab)
+        with gr.Tabs() as tabs:
+            with gr.Tab("Speak", id="speak") as speak:
+                speaking = speak_tab.build(parts, page)
+            with gr.Tab("New person", id="new") as tab:
+                timer = new_person_tab.build(parts, tab, tabs, speaking)
+            with gr.Tab("Gallery", id="gallery") as gallery:
+                gallery_tab.build(parts, page, gallery)
+            with gr.Tab("Pipeline", id="pipeline") as pipeline:
+                pipeline_tab.build(parts, page, pipeline)
+        for other in (speak, gallery, pipeline):
+            other.select(lambda: gr.Timer(active=False), None, timer, **EVENT)
     return page
 
 

@@ -75,7 +75,7 @@ def _when(status: Status) -> str:
 
 
 def _run(run: Run) -> str:
-    what = "everything" if run.what == "everything" else "the generator"
+    what = "the generator" if run.what == "generator" else "everything"
     line = f"{run.person}, {what}: {run.outcome()}"
     failed = not run.alive and run.process.returncode != 0 and not run.stopped
     said = escape(run.tail(25))
@@ -108,13 +108,14 @@ def _trainings(project: Path, person: str) -> str:
         curves = curve("training loss", [(epoch, loss) for epoch, loss, _ in rows])
         curves += curve("held-out loss", [(epoch, loss) for epoch, _, loss in rows])
         parts.append(
-            f'<div class="ls-training"><h4>{stage}</h4>{_progress(telemetry) if telemetry else ""}'
+            f'<div class="ls-training"><h4>{stage}</h4>{progress(telemetry) if telemetry else ""}'
             f'<div class="ls-curves">{curves}</div></div>'
         )
     return "".join(parts)
 
 
-def _progress(telemetry: Telemetry) -> str:
+def progress(telemetry: Telemetry) -> str:
+    """Epoch, rate and time left of a training; a bar while it runs."""
     running = training_process(telemetry) is not None
     done = telemetry.epoch + (telemetry.step / telemetry.steps if telemetry.steps else 0)
     words = [f"epoch {telemetry.epoch} of {telemetry.epochs}"]

@@ -16,6 +16,7 @@ from lipsync.ui.guard import Guard
 from lipsync.ui.jobs import RenderQueue
 from lipsync.ui.library import Library
 from lipsync.ui.models import LoadedAvatars
+from lipsync.ui.new_person import NewPerson
 from lipsync.ui.room import Room
 from lipsync.ui.runs import Runs
 from lipsync.ui.settings import Settings
@@ -47,7 +48,10 @@ def serve(settings: Settings) -> None:
         status = StatusCache(settings.project, lambda: _working(runs, settings))
         stack.callback(status.close)
         runs = Runs(settings.project, status.paused)
-        parts = page.Parts(settings, workspace, Library(settings), queue, runs, status)
+        runs.restore()
+        person = NewPerson(settings.project, runs, workspace.uploads, settings.max_upload)
+        stack.callback(person.close)
+        parts = page.Parts(settings, workspace, Library(settings), queue, runs, status, person)
         blocks = page.build(parts)
         ended = threading.Event()
 

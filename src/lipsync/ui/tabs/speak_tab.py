@@ -1,7 +1,7 @@
 """Choose an avatar, give it a sound, watch it being rendered, play and keep the video."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -27,7 +27,11 @@ VOICES = [("Loudness", "energy"), ("Silero, a network that knows voices", "siler
 DEFAULT = RenderOptions()
 
 
-def build(parts: "Parts", page: gr.Blocks) -> None:
+Choose = Callable[[str], tuple[Any, str]]
+
+
+def build(parts: "Parts", page: gr.Blocks) -> tuple[gr.Dropdown, gr.HTML, Choose]:
+    """The tab's components; the avatar's dropdown and card, and what chooses an avatar there."""
     settings, library, queue = parts.settings, parts.library, parts.queue
     upload = gr.State(None)
     megabytes, minutes = settings.max_upload / 1e6, settings.max_seconds / 60
@@ -70,6 +74,10 @@ def build(parts: "Parts", page: gr.Blocks) -> None:
             text = "No avatar yet: make one with `dvc repro`, or give a folder with --avatars."
             return gr.Dropdown(choices=[], value=None), error_line(text)
         return gr.Dropdown(choices=names, value=names[0]), show_avatar(names[0])
+
+    def choose(name: str) -> tuple[Any, str]:
+        names = list(library.avatars())
+        return gr.Dropdown(choices=names, value=name if name in names else None), show_avatar(name)
 
     def show_avatar(name: str | None) -> str:
         try:
@@ -130,6 +138,7 @@ def build(parts: "Parts", page: gr.Blocks) -> None:
         **EVENT,
     )
     stop.click(cancel, None, None, concurrency_limit=None, **EVENT)
+    return avatar, card, choose
 
 
 def _options() -> dict[str, Any]:

@@ -1,0 +1,120 @@
+"""The tab *New person* in a real browser: camera, report, training by DVC, and the Speak tab."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.project import commit, must, shorten
+from tests.ui.browser import FLAGS, find_chromium, running_app
+from tests.ui.test_page import MICROPHONE, WAIT
+
+DVC_YAML = """
+stages:
+  extract_frames:
+    foreach: ${people}
+    do:
+      cmd: mkdir -p data/${key} && cp ${item.video} data/${key}/frames.mp4
+      deps: ["${item.video}"]
+      outs: ["data/${key}/frames.mp4"]
+  export:
+    foreach: ${people}
+    do:
+      cmd: mkdir -p models/${key} && cp -r tiny models/${key}/avatar
+      deps: ["data/${key}/frames.mp4"]
+      outs: ["models/${key}/avatar"]
+"""
+
+
+@pytest.fixture
+def chromium():
+    """Starts browsers; what is given to it are further options."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    program = find_chromium()
+    if program is None:
+        pytest.skip("no Chromium here; install one (Debian: apt install chromium)")
+    with sync_api.sync_playwright() as playwright:
+        started = []
+
+        def start(*options: str):
+            browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS, *options])
+            started.append(browser)
+            page = browser.new_page(viewport={"width": 390, "height": 844})
+            page.set_default_timeout(WAIT)
+            return page
+
+        yield start
+        for browser in started:
+            browser.close()
+
+
+@pytest.fixture
+def project(tmp_path, tiny_folder, face_models) -> Path:
+    """Two stages in place of all of them; real DVC."""
+    folder = tmp_path / "project"
+    shutil.copytree(tiny_folder, folder / "tiny")
+    shutil.copytree(face_models, folder / "models/face")
+    (folder / "params.yaml").write_text("epochs: 1\nseed: 1\npeople:\n  bob: {video: bob.mp4}\n")
+    (folder / "bob.mp4").write_bytes(b"x")
+    (folder / "dvc.yaml").write_text(DVC_YAML)
+    must(folder, "git", "init", "-q", "-b", "main")
+    must(folder, "dvc", "init", "-q")
+    (folder / ".gitignore").write_text("/.scratch\n/tmp\n/app.log\n")
+    commit(folder, "start")
+    return folder
+
+
+def open_tab(page, address: str) -> None:
+    page.goto(address)
+    page.get_by_role("tab", name="New person").click()
+
+
+@pytest.mark.slow
+def test_from_a_dropped_video_to_the_speak_tab(chromium, project, root, tmp_path):
+    clip = tmp_path / "Alice B.mp4"
+    shorten(root / "data/videos/sample.mp4", clip)
+    with running_app(project) as address:
+        page, errors = chromium(*MICROPHONE), []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        open_tab(page, address)
+
+        # A recording of the camera's made-up picture has no face: that is said, nothing is trained.
+        page.click("[data-do=open]")
+        page.wait_for_selector(".ls-prompter:visible")
+        page.click("[data-do=record]")
+        page.wait_for_timeout(1500)
+        page.click("[data-do=stop]")
+        page.wait_for_selector("#new-person .ls-verdict.ls-red")
+        page.click("#new-train")
+        page.wait_for_selector("#new-answer .ls-error")
+        assert "no face was found" in page.inner_text("#new-answer")
+        page.click("#new-another")
+
+        # A clip gets its lights; another tab sees it too, and may not put its own in its place.
+        page.set_input_files("#source-video input[type=file]", clip)
+        page.wait_for_selector("#new-person .ls-lights li >> nth=0")
+        assert "1 shot, 7 s; 100% of the frames usable" in page.inner_text("#new-person")
+        page.wait_for_function(
+            "document.querySelector('#new-name textarea, #new-name input').value"
+        )
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        other = chromium()
+        open_tab(other, address)
+        other.wait_for_selector("#new-person >> text=Alice B.mp4")
+
+        page.click("#new-train")
+        page.wait_for_selector("#avatar-card >> text=alice_b")
+        other.wait_for_selector("#avatar-card >> text=alice_b")
+        assert errors == []
+    assert (project / "models/alice_b/avatar/avatar.json").is_file()
+    assert (project / "data/videos/alice_b.mp4.dvc").is_file()
+
+
+def test_a_camera_that_is_refused_is_a_line(chromium, project):
+    with running_app(project) as address:
+        page = chromium("--use-fake-device-for-media-stream", "--deny-permission-prompts")
+        open_tab(page, address)
+        page.click("[data-do=open]")
+        page.wait_for_selector("#recorder .ls-error")
+        assert "The camera was refused. Allow" in page.inner_text("#recorder")
+        assert page.is_visible("[data-do=open]")
