@@ -70,7 +70,8 @@ def test_a_video_gets_a_page_figures_and_an_embedding(video, face_models, tmp_pa
     )
     assert again.returncode == 1, "red, and strict"
     assert "the same person, as far as the network can tell (cosine 1.00)" in again.stdout
-    assert again.stderr == ""
+    said = [line for line in again.stderr.splitlines() if not line.startswith("profile: ")]
+    assert not said, "but for the progress, which a slow machine shows"
 
 
 def test_a_video_without_a_face_or_sound_is_red_and_still_has_a_page(face_models, tmp_path):

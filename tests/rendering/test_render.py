@@ -169,7 +169,7 @@ def test_sound_that_cannot_be_spoken(avatar: Avatar, tmp_path: Path):
     cases = {
         "nowhere.wav": "no such file",
         "text.wav": "not readable",
-        "empty.wav": "less than one picture",
+        "empty.wav": "its audio is empty",
         "short.wav": "less than one picture",
         "silent.mp4": "no audio track",
     }

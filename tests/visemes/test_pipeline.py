@@ -52,6 +52,8 @@ def project(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(root / "visemes/corpus" / voice, folder / "visemes/corpus" / voice)
     for name in (".gitignore", ".dvcignore"):
         shutil.copy(root / name, folder)
+    (folder / "stages").mkdir()
+    shutil.copy(root / "stages/run", folder / "stages")
     change(
         folder,
         epochs=1,
