@@ -51,6 +51,11 @@ def test_shots_and_what_is_not_used_are_told(face_models: Path, tmp_path: Path) 
         "cuts": [20, 80, 105, 165],
         "usable": 0.6,
         "unused_seconds": {"no face": 2.2, "other person": 1.0},
+        "unused": [
+            {"reason": "no face", "frames": [0, 20]},
+            {"reason": "no face", "frames": [165, 200]},
+            {"reason": "other person", "frames": [80, 105]},
+        ],
     }
     assert told["values"]["coverage"] == 1, "cards cost nothing"
     assert told["values"]["duration"] == 4.8
