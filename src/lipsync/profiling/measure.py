@@ -17,6 +17,8 @@ from lipsync.profiling.sound import SoundFigures, listen
 from lipsync.profiling.timeline import Timeline, make_timeline
 from lipsync.training.params import SplitParams
 
+HELD_OUT_PLACE = 4  # among the figures: after the share of frames with the face
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -70,22 +72,10 @@ def make_profile(
     samples = look_closely(recording)
     sound = None if recording.sound is None else listen(recording.sound)
     timeline = make_timeline(recording, split)
-    figures = [
-        picture_figures.duration(recording, chosen),
-        picture_figures.frame_rate(recording),
-        picture_figures.face_size(recording, chosen, size),
-        picture_figures.coverage(recording, chosen),
-        picture_figures.held_out(timeline),
-        picture_figures.several_faces(recording),
-    ]
+    figures = figures_of_frames(recording, recording.fps, angles, samples, chosen, size)
+    figures.insert(HELD_OUT_PLACE, picture_figures.held_out(timeline))
     if recording.seen.any():
         figures += [
-            picture_figures.cut_off(recording),
-            picture_figures.yaw(angles, recording.seen, chosen),
-            picture_figures.pitch(angles, recording.seen, chosen),
-            picture_figures.sharpness([sample.sharpness for sample in samples]),
-            picture_figures.brightness([sample.brightness for sample in samples]),
-            picture_figures.clipped([sample.clipped for sample in samples]),
             picture_figures.flicker(_flicker(recording)),
             picture_figures.cuts(recording),
             picture_figures.mouth(opening, recording, sound),
@@ -98,6 +88,40 @@ def make_profile(
         sharp = {sample.frame: sample.sharpness for sample in samples}
         identity = embed_person(chosen.face_recognition, recording, angles, sharp)
     return Profile(recording, figures, angles, opening, sound, samples, identity, timeline)
+
+
+def figures_of_frames(
+    recording: Recording,
+    fps: float,
+    angles: np.ndarray,
+    samples: list[Sample],
+    chosen: ProfileParams,
+    size: int,
+) -> list[Figure]:
+    """Those for which it is enough to see single frames, whatever lies between them.
+
+    Args:
+        fps: frames a second that training uses
+        angles: (N, 3) degrees, of ``head_angles``
+        size: as of ``make_profile``
+    """
+    figures = [
+        picture_figures.duration(recording, chosen),
+        picture_figures.frame_rate(float(recording.source.fps), fps),
+        picture_figures.face_size(recording, chosen, size),
+        picture_figures.coverage(recording, chosen),
+        picture_figures.several_faces(recording),
+    ]
+    if recording.seen.any():
+        figures += [
+            picture_figures.cut_off(recording),
+            picture_figures.yaw(angles, recording.seen, chosen),
+            picture_figures.pitch(angles, recording.seen, chosen),
+            picture_figures.sharpness([sample.sharpness for sample in samples]),
+            picture_figures.brightness([sample.brightness for sample in samples]),
+            picture_figures.clipped([sample.clipped for sample in samples]),
+        ]
+    return figures
 
 
 def look_closely(recording: Recording) -> list[Sample]:

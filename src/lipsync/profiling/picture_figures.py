@@ -25,15 +25,14 @@ def duration(recording: Recording, chosen: ProfileParams) -> Figure:
     return judged("duration", "duration", seconds, "s", chosen.seconds, advice)
 
 
-def frame_rate(recording: Recording) -> Figure:
-    source = float(recording.source.fps)
+def frame_rate(source: float, fps: float) -> Figure:
+    """Of the frames a second that a video has, and of which ``fps`` are used."""
     advice: Advice = {
         "green": "as many as are used",
-        "amber": f"some of {recording.fps:g} frames a second are shown twice; set the camera to "
-        "25 or 30",
+        "amber": f"some of {fps:g} frames a second are shown twice; set the camera to 25 or 30",
         "red": "quick lips are lost between frames; set the camera to 25 or 30 a second",
     }
-    details = {"used_fps": recording.fps}
+    details = {"used_fps": fps}
     return judged(
         "source_fps",
         "frames a second",
@@ -42,7 +41,7 @@ def frame_rate(recording: Recording) -> Figure:
         rules.SOURCE_FPS,
         advice,
         details,
-        by=source / recording.fps,
+        by=source / fps,
     )
 
 

@@ -1,5 +1,6 @@
 """What ``lipsync profile`` does: a profile of any file, printed and written."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from lipsync.errors import LipsyncError
@@ -7,6 +8,7 @@ from lipsync.faces.params import CropParams, LandmarksParams
 from lipsync.faces.recognition import SAME_PERSON, recognition_of
 from lipsync.media.params import FramesParams
 from lipsync.params import load_params
+from lipsync.profiling.first_look import look_first
 from lipsync.profiling.identity import read_identity, similarity, write_identity
 from lipsync.profiling.measure import Profile, make_profile
 from lipsync.profiling.page import write_page
@@ -54,29 +56,46 @@ def judge_video(
     face_recognition: Path | None = None,
     *,
     identify: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Profile:
     """A video's profile; arguments and errors as of ``profile_video``.
 
-    identify: refuse to go without a network for faces
+    Args:
+        identify: refuse to go without a network for faces
+        on_progress: as of ``read_video``
     """
-    frames, landmarks, crop, chosen, split = (
-        FramesParams(),
-        LandmarksParams(),
-        CropParams(),
-        ProfileParams(),
-        SplitParams(),
-    )
-    if params_file.exists():
-        shared = load_params(params_file).for_nobody(video)
-        frames, landmarks = shared[FramesParams], shared[LandmarksParams]
-        crop, chosen, split = shared[CropParams], shared[ProfileParams], shared[SplitParams]
+    frames, landmarks, crop, chosen, split = _params(params_file, video)
     if face_recognition is not None:
         chosen = chosen.model_copy(update={"face_recognition": face_recognition})
     if identify and chosen.face_recognition is None:
         raise LipsyncError("--same-as: needs a network; give --face-recognition too")
     recognition = recognition_of(chosen.face_recognition)
-    recording = read_video(video, models, frames.fps, landmarks, crop, recognition=recognition)
+    recording = read_video(
+        video, models, frames.fps, landmarks, crop, recognition=recognition, on_progress=on_progress
+    )
     return make_profile(recording, chosen, crop.size, split)
+
+
+def look_at_video(video: Path, models: Path, params_file: Path) -> Profile | None:
+    """The first look at a video; arguments and errors as of ``profile_video``."""
+    frames, landmarks, crop, chosen, _ = _params(params_file, video)
+    return look_first(video, models, frames.fps, landmarks, crop, chosen)
+
+
+def _params(
+    params_file: Path, video: Path
+) -> tuple[FramesParams, LandmarksParams, CropParams, ProfileParams, SplitParams]:
+    """Those of nobody; their defaults where there is no file."""
+    if not params_file.exists():
+        return FramesParams(), LandmarksParams(), CropParams(), ProfileParams(), SplitParams()
+    shared = load_params(params_file).for_nobody(video)
+    return (
+        shared[FramesParams],
+        shared[LandmarksParams],
+        shared[CropParams],
+        shared[ProfileParams],
+        shared[SplitParams],
+    )
 
 
 def write_all(folder: Path, profile: Profile) -> None:

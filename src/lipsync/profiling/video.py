@@ -1,6 +1,6 @@
 """A recording from a video as it comes, which is no person's."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,7 @@ def read_video(
     crop: CropParams,
     base: Path = BASE,
     recognition: FaceRecognition | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Recording:
     """From a video alone, decoded once; nothing is written.
 
@@ -43,19 +44,23 @@ def read_video(
         fps, landmarks, crop: as the stages of the pipeline take them
         base: of motion; where it is missing, the offset of the audio is not measured
         recognition: tells people apart, if given
+        on_progress: called with the number of frames read, and of all as far as is known
 
     Raises LipsyncError if the video is missing or unreadable, or the face models are missing.
     """
     verify(models)
     info, glances, tracker = probe(video), Glances(), FaceTracker(models, landmarks, recognition)
     with open_upstream(video, fps) as upstream:
+        total = round(info.seconds * fps)
 
         def pictures() -> Iterator[np.ndarray]:
-            for frame in upstream.frames:
+            for number, frame in enumerate(upstream.frames):
+                if on_progress is not None:
+                    on_progress(number, total)
                 glances.see(frame)
                 yield to_rgb(frame)
 
-        found = tracker.track(progress(pictures(), total=round(info.seconds * fps), desc="profile"))
+        found = tracker.track(progress(pictures(), total=total, desc="profile"))
         origin, width, height = upstream.origin, upstream.width, upstream.height
     frames = len(found.points)
     boxes = np.full((frames, 4), np.nan, np.float32)

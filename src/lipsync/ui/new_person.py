@@ -5,7 +5,8 @@ lies in `.scratch/page/new_person/`, so that closing the browser or the page los
 
     state.json       the file's name, and the person's once training was asked for
     video.mp4        the upload, until it is in data/videos/
-    profile.json, profile.png    what `lipsync profile` says of it
+    first_look.json, first_look.jpg, check.json    what is known before all of it was read
+    profile.json, profile.png                      what `lipsync profile` says of it
 """
 
 import json
@@ -79,6 +80,8 @@ class Situation:
 
     Attributes:
         profile: profile.json; None where there is none
+        first_look: first_look.json, while the video is being checked
+        checked: share of the frames that were read, 0..1
         stages: of the person, in their order; left, working: names of those that are not done, and
             of those that run
         why: one line on what became of a training that has ended
@@ -87,6 +90,8 @@ class Situation:
     phase: Phase
     state: State | None = None
     profile: dict[str, Any] | None = None
+    first_look: dict[str, Any] | None = None
+    checked: float = 0.0
     stages: list[Stage] = field(default_factory=list)
     left: tuple[str, ...] = ()
     working: frozenset[str] = frozenset()
@@ -170,7 +175,9 @@ class NewPerson:
                 return Situation("ready", state, profile)
             if self._check is None:
                 self._begin_check(state)
-            return Situation("checking", state)
+            return Situation(
+                "checking", state, first_look=self._first_look(), checked=self._checked()
+            )
 
     def suggested_name(self) -> str:
         """From the file's name; "" where that makes none."""
@@ -274,7 +281,7 @@ class NewPerson:
         else:
             phase = "stopped" if left else "finished"
         why = own.outcome() if own is not None else "interrupted; what was trained is kept"
-        return Situation(phase, state, profile, stages, left, working, why)
+        return Situation(phase, state, profile, stages=stages, left=left, working=working, why=why)
 
     def _people(self) -> list[str]:
         params = self.project / "params.yaml"
@@ -311,10 +318,20 @@ class NewPerson:
                 self._write(replace(state, error=error))
 
     def _profile(self) -> dict[str, Any] | None:
+        # the picture is written last
+        return self._read_json("profile.json") if (self.folder / "profile.png").is_file() else None
+
+    def _first_look(self) -> dict[str, Any] | None:
+        return self._read_json("first_look.json")
+
+    def _checked(self) -> float:
+        """Share of the frames that were read."""
+        read = self._read_json("check.json") or {}
+        return min(1.0, read.get("done", 0) / max(1, read.get("total", 0)))
+
+    def _read_json(self, name: str) -> dict[str, Any] | None:
         try:
-            picture = self.folder / "profile.png"  # is written last
-            text = (self.folder / "profile.json").read_text(encoding="utf-8")
-            return dict(json.loads(text)) if picture.is_file() else None
+            return dict(json.loads((self.folder / name).read_text(encoding="utf-8")))
         except (OSError, ValueError):
             return None
 

@@ -12,7 +12,7 @@ from lipsync.ui.new_person import NewPerson, Situation, State, has_face, last_pi
 from lipsync.ui.pipeline_view import progress
 from lipsync.ui.runs import trainings
 from lipsync.ui.teleprompter import ADVICE, TEXT
-from lipsync.ui.words import bar, duration, error_line, note_line
+from lipsync.ui.words import bar, duration, error_line
 from lipsync.ui.workspace import Workspace, url
 
 MEANING = {
@@ -45,14 +45,7 @@ def situation_card(now: Situation, new: NewPerson, workspace: Workspace) -> str:
     if now.state is None:
         return ""
     if now.phase == "checking":
-        seconds = duration(time.time() - now.state.taken)
-        return _headed(
-            now.state,
-            note_line(
-                f"Looking at every picture of it, {seconds} so far; that takes about a quarter of "
-                "its length."
-            ),
-        )
+        return _headed(now.state, checking_card(now, new, workspace))
     if now.phase == "refused":
         return _headed(now.state, error_line(now.why))
     parts = []
@@ -71,12 +64,51 @@ def _headed(state: State, content: str) -> str:
     )
 
 
+def checking_card(now: Situation, new: NewPerson, workspace: Workspace) -> str:
+    """How much was read, the time left, and the first look where there is one."""
+    assert now.state is not None
+    words = "Reading all frames of the video"
+    if now.checked:
+        spent = time.time() - now.state.taken
+        left = duration(spent * (1 - now.checked) / now.checked)
+        words += f": {now.checked:.0%}, about {left} left"
+    card = f'<p role="status">{words}</p>{bar(now.checked)}'
+    if now.first_look is None:
+        return card
+    first = now.first_look
+    verdict, frames = str(first["verdict"]), int(first["picture"]["frames"])
+    lead = f"so far {verdict}: {MEANING[verdict]}; seen from {frames} frames"
+    if not has_face(first):
+        lead = f"so far red: no face in {frames} frames"
+    strip = new.folder / "first_look.jpg"
+    return card + _lead(verdict, lead) + _strip(strip, workspace) + _lights(first)
+
+
+def _strip(path: Path, workspace: Workspace) -> str:
+    try:
+        place = escape(url(workspace.copy(path)))
+    except LipsyncError:
+        return ""
+    return f'<img class="ls-strip" src="{place}" alt="Frames from the beginning to the end">'
+
+
+def _lead(verdict: str, words: str) -> str:
+    return (
+        f'<p class="ls-verdict ls-{verdict}" role="status"><span class="ls-lamp"></span>{words}</p>'
+    )
+
+
 def report_card(profile: dict[str, Any], page: Path, workspace: Workspace) -> str:
     """Traffic lights, worst first, and the shot timeline; ``profile`` is profile.json."""
     verdict = str(profile["verdict"])
     lead = f"{verdict}: {MEANING[verdict]}"
     if not has_face(profile):
         lead = "red: no face was found; nothing can be trained on this video"
+    return _lead(verdict, lead) + timeline(profile) + _lights(profile) + _page(page, workspace)
+
+
+def _lights(profile: dict[str, Any]) -> str:
+    """Amber and red figures, the worst first; green ones folded away."""
     figures = profile["figures"]
     wanted = [f for kind in WORST_FIRST[:2] for f in figures if f["verdict"] == kind]
     good = [figure for figure in figures if figure["verdict"] == "green"]
@@ -87,10 +119,7 @@ def report_card(profile: dict[str, Any], page: Path, workspace: Workspace) -> st
             f'<details id="ls-good"><summary>{count} green</summary>'
             f'<ul class="ls-lights">{"".join(map(_light, good))}</ul></details>'
         )
-    return (
-        f'<p class="ls-verdict ls-{verdict}" role="status"><span class="ls-lamp"></span>{lead}</p>'
-        f"{timeline(profile)}{lights}{_page(page, workspace)}"
-    )
+    return lights
 
 
 def _light(figure: dict[str, Any]) -> str:
