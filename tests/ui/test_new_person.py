@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -184,6 +185,25 @@ def test_a_video_without_a_face_has_a_report_and_is_not_trained_on(
         new.train("alice", True, AS_PROJECT)
     assert "alice" not in (project / "params.yaml").read_text()
     assert new.look().phase == "ready", "nothing is lost"
+
+
+def test_a_first_look_is_shown_while_the_rest_is_read(new, project, uploads):
+    new.take(film(uploads / "alice.mp4"))
+    new.close()
+    light = {"name": "yaw", "label": "head turned aside", "value": 31.0, "unit": "degrees"}
+    light |= {"verdict": "amber", "advice": "face the camera"}
+    first = {"verdict": "amber", "values": {"coverage": 1}, "figures": [light]}
+    first |= {"picture": {"frames": 27}}
+    (new.folder / "first_look.json").write_text(json.dumps(first))
+    (new.folder / "check.json").write_text('{"done": 30, "total": 120}')
+    now = replace(new.look(), checked=0.25)
+    new.close()
+    with Workspace() as workspace:
+        html = situation_card(now, new, workspace)
+    assert "Reading all frames of the video: 25%, about " in html
+    assert "so far amber: can be trained on; better is possible; seen from 27 frames" in html
+    assert "<b>head turned aside</b><span>31°</span>" in html
+    assert now.phase == "checking"
 
 
 def test_one_video_at_a_time_whatever_tab_it_comes_from(new, project, uploads, judged):
