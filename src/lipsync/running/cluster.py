@@ -204,6 +204,7 @@ def run_on_ray(
     try:
         engine = RayEngine(project, threads)
         records, stopped = run_people(
+            project,
             engine,
             lambda: read_steps(project, people, missing_is_stale=False),
             jobs or MANY,

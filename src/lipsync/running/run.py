@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -10,13 +10,20 @@ from types import FrameType
 from lipsync.running.graph import Step, read_steps
 from lipsync.running.local import LocalEngine, available_cores, log_folder, torch_threads
 from lipsync.running.scheduler import Engine, Record, Scheduler
+from lipsync.running.time_left import TimeLeft
 from lipsync.running.view import View, report
 
 ROUNDS = 3  # a stage may change what one that came before it depends on; then that runs again
 
 
 def run_people(
-    engine: Engine, steps: Callable[[], list[Step]], jobs: int, after: Callable[[], None] | None
+    project: Path,
+    engine: Engine,
+    steps: Callable[[], list[Step]],
+    jobs: int,
+    after: Callable[[], None] | None = None,
+    earlier: Iterable[Record] = (),
+    later: Sequence[Step] = (),
 ) -> tuple[dict[str, Record], bool]:
     """Bring steps up to date.
 
@@ -24,11 +31,12 @@ def run_people(
         steps: reads them, with what is stale now; asked again after each round
         jobs: at most so many at once
         after: called after each round
+        earlier, later: what the caller has run before, and runs next, for the time left
     Returns:
         what became of each by name, and whether somebody stopped it
     """
     records: dict[str, Record] = {}
-    with View() as view:
+    with TimeLeft(project, earlier, later) as time_left, View(time_left, len(later)) as view:
         for _ in range(ROUNDS):
             barred = {n for n, r in records.items() if r.state in ("failed", "not run")}
             scheduler = Scheduler([s for s in steps() if s.name not in barred], engine, jobs)
@@ -101,5 +109,5 @@ def run_here(
 ) -> int:
     """On this machine; the exit code."""
     engine = local_engine(project, jobs, threads, gpus, "lipsync run")
-    records, stopped = run_people(engine, lambda: read_steps(project, people), jobs, None)
+    records, stopped = run_people(project, engine, lambda: read_steps(project, people), jobs)
     return finish(records, stopped, log_folder(project))

@@ -61,6 +61,7 @@ class Record:
         started, ended: unix seconds
         why: one line on a failure, or on what it waited for in vain
         ran: it did something; a step that DVC found unchanged, once it looked, did not
+        restored: DVC took what it makes from the cache
     """
 
     step: Step
@@ -69,6 +70,7 @@ class Record:
     ended: float = 0.0
     why: str = ""
     ran: bool = False
+    restored: bool = False
     work: Work | None = None
 
 
@@ -84,7 +86,7 @@ class Scheduler:
         self.records = {step.name: Record(step) for step in steps}
         self.stopping = False
         self._engine = engine
-        self._jobs = jobs
+        self.jobs = jobs
 
     def running(self) -> list[Record]:
         return [record for record in self.records.values() if record.state == "running"]
@@ -119,7 +121,8 @@ class Scheduler:
             return
         record.ended = time.time()
         if over.code == 0:
-            record.ran = effect(over.text) != "nothing"
+            what = effect(over.text)
+            record.ran, record.restored = what != "nothing", what == "restored"
             record.state = "done" if record.ran else "fresh"
         elif self.stopping:
             record.state = "stopped"
@@ -143,7 +146,7 @@ class Scheduler:
                 continue
             elif not step.stale and not any(r.ran for r in before):
                 record.state = "fresh"
-            elif at_work < self._jobs and self._engine.has_room(step):
+            elif at_work < self.jobs and self._engine.has_room(step):
                 record.work = self._engine.begin(step)
                 record.state, record.started = "running", time.time()
                 at_work += 1

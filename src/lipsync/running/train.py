@@ -9,6 +9,7 @@ import json
 import logging
 import shlex
 import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,8 @@ def train_person(project: Path, wish: Wish) -> int:
     gpus = visible_gpus()
     jobs = max(1, len(gpus))
     engine = local_engine(project, jobs, None, gpus, COMMAND)
-    profiled, stopped = _run(engine, project, person, [PROFILE], jobs)
+    goals = [EVALUATE, SAMPLE] if wish.evaluate else [SAMPLE]
+    profiled, stopped = _run(engine, project, person, [PROFILE], jobs, later=goals)
     if stopped or any(record.state == "failed" for record in profiled.values()):
         return finish(profiled, stopped, log_folder(project), COMMAND)
     verdict, reasons = read_profile(project, person)
@@ -74,8 +76,7 @@ def train_person(project: Path, wish: Wish) -> int:
             f"{person} --yes` takes it out"
         )
     print(f"the video is {verdict}: metrics/{person}/profile.png", file=sys.stderr)
-    goals = [EVALUATE, SAMPLE] if wish.evaluate else [SAMPLE]
-    records, stopped = _run(engine, project, person, goals, jobs)
+    records, stopped = _run(engine, project, person, goals, jobs, earlier=profiled.values())
     ran = {name: record for name, record in profiled.items() if record.state != "fresh"}
     code = finish(records | ran, stopped, log_folder(project), COMMAND)
     if code == 0:
@@ -84,14 +85,23 @@ def train_person(project: Path, wish: Wish) -> int:
 
 
 def _run(
-    engine: LocalEngine, project: Path, person: str, stages: list[str], jobs: int
+    engine: LocalEngine,
+    project: Path,
+    person: str,
+    stages: Sequence[str],
+    jobs: int,
+    *,
+    earlier: Iterable[Record] = (),
+    later: Sequence[str] = (),
 ) -> tuple[dict[str, Record], bool]:
     """Bring stages of a person, and what they wait for, up to date; as ``run_people``."""
 
-    def steps() -> list[Step]:
-        return up_to(read_steps(project, [person]), [f"{stage}@{person}" for stage in stages])
+    def steps(wanted: Sequence[str]) -> list[Step]:
+        return up_to(read_steps(project, [person]), [f"{stage}@{person}" for stage in wanted])
 
-    return run_people(engine, steps, jobs, None)
+    first = {step.name for step in steps(stages)}
+    follow = [step for step in steps(later) if step.name not in first] if later else []
+    return run_people(project, engine, lambda: steps(stages), jobs, None, earlier, follow)
 
 
 def _person(project: Path, wish: Wish) -> str:

@@ -10,6 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from lipsync.running.scheduler import OVER, Record, Scheduler, Share
+from lipsync.running.time_left import TimeLeft
 from lipsync.table import table
 
 PLAIN_INTERVAL = 15.0  # seconds between two lines where stderr is no terminal
@@ -17,9 +18,15 @@ REFRESH = 1.0  # seconds between two pictures of the table
 
 
 class View:
-    """Shows a scheduler at work, on stderr. Use as a context manager."""
+    """Shows a scheduler at work, on stderr. Use as a context manager.
 
-    def __init__(self) -> None:
+    Args:
+        time_left: of the run
+        later: how many stages follow after the scheduler's
+    """
+
+    def __init__(self, time_left: TimeLeft, later: int = 0) -> None:
+        self._time_left, self._later = time_left, later
         self._console = Console(stderr=True, highlight=False)
         terminal = self._console.is_terminal
         self._live = Live(console=self._console, auto_refresh=False) if terminal else None
@@ -53,21 +60,33 @@ class View:
                     self.say(
                         f"{record.step.name}: done in {duration(record.ended - record.started)}"
                     )
+        self._time_left.tell(scheduler)
         now = time.monotonic()
         if now - self._last < (REFRESH if self._live else PLAIN_INTERVAL):
             return
         self._last = now
+        counts = self._counts(scheduler)
         if self._live:
-            self._live.update(_table(scheduler), refresh=True)
+            self._live.update(_table(scheduler, counts), refresh=True)
         else:
-            self.say(_line(scheduler))
+            self.say(_line(scheduler, counts))
+
+    def _counts(self, scheduler: Scheduler) -> str:
+        """How many stages are over, and about how long the others take."""
+        records = scheduler.records.values()
+        over = sum(record.state in OVER for record in records)
+        failed = sum(record.state == "failed" for record in records)
+        words = f"{over} of {len(records) + self._later} stages"
+        words += f", {failed} failed" if failed else ""
+        left = None if scheduler.stopping else self._time_left.seconds(scheduler)
+        return words + (f", about {duration(left)} left" if left else "")
 
     def say(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
 
 
-def _table(scheduler: Scheduler) -> Table:
-    table = Table(box=None, pad_edge=False, caption=_counts(scheduler), caption_justify="left")
+def _table(scheduler: Scheduler, counts: str) -> Table:
+    table = Table(box=None, pad_edge=False, caption=counts, caption_justify="left")
     for heading in ("person", "stage", "state", "share", "left", "where"):
         table.add_column(heading)
     for record in scheduler.running():
@@ -81,7 +100,7 @@ def _table(scheduler: Scheduler) -> Table:
     return table
 
 
-def _line(scheduler: Scheduler) -> str:
+def _line(scheduler: Scheduler, counts: str) -> str:
     parts = []
     for record in scheduler.running():
         share = record.work.share() if record.work else None
@@ -93,14 +112,7 @@ def _line(scheduler: Scheduler) -> str:
         if share and share.place:
             words.append(f"on {share.place}")
         parts.append(" ".join(words))
-    return "; ".join([_counts(scheduler), *parts])
-
-
-def _counts(scheduler: Scheduler) -> str:
-    records = scheduler.records.values()
-    over = sum(record.state in OVER for record in records)
-    failed = sum(record.state == "failed" for record in records)
-    return f"{over} of {len(records)} stages" + (f", {failed} failed" if failed else "")
+    return "; ".join([counts, *parts])
 
 
 def report(records: Iterable[Record]) -> str:

@@ -34,6 +34,7 @@ from lipsync.pipeline import Stage, read_stages, stages_at_work, writers
 from lipsync.presets import PRESETS
 from lipsync.rendering.sound import VIDEOS
 from lipsync.running.command import environment
+from lipsync.running.time_left import read_time_left
 from lipsync.telemetry import scratch_root, training_process
 from lipsync.ui.runs import Runs, trainings
 from lipsync.ui.uploads import named, shown_name
@@ -85,6 +86,7 @@ class Situation:
         stages: of the person, in their order; left, working: names of those that are not done, and
             of those that run
         why: one line on what became of a training that has ended
+        time_left: about so many seconds of a training; None where nobody knows
     """
 
     phase: Phase
@@ -96,6 +98,7 @@ class Situation:
     left: tuple[str, ...] = ()
     working: frozenset[str] = frozenset()
     why: str = ""
+    time_left: float | None = None
 
 
 class NewPerson:
@@ -281,7 +284,16 @@ class NewPerson:
         else:
             phase = "stopped" if left else "finished"
         why = own.outcome() if own is not None else "interrupted; what was trained is kept"
-        return Situation(phase, state, profile, stages=stages, left=left, working=working, why=why)
+        return Situation(
+            phase,
+            state,
+            profile,
+            stages=stages,
+            left=left,
+            working=working,
+            why=why,
+            time_left=read_time_left(self.project) if phase == "training" else None,
+        )
 
     def _people(self) -> list[str]:
         params = self.project / "params.yaml"

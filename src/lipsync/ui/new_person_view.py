@@ -193,6 +193,8 @@ def training_card(now: Situation, new: NewPerson, workspace: Workspace) -> str:
         "stopped": now.why,
         "finished": "ready to speak",
     }[now.phase]
+    if now.time_left:
+        words += f", about {duration(now.time_left)} left"
     if now.phase == "training" and now.why.startswith("stopping"):
         words = now.why
     running, share = _running(now, new.project)
