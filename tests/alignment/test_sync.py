@@ -99,7 +99,7 @@ def test_what_cannot_be_measured_is_one_line(face_models, tiny, tmp_path):
     done = lipsync("sync", "grey.mp4", "--models", face_models, cwd=tmp_path)
     assert done.stderr.endswith("`git checkout models/shared/base` brings it back\n")
     done = lipsync("sync", "grey.mp4", "--models", face_models, "--base", "my.npz", cwd=tmp_path)
-    assert "my.npz: no such file; give the motion.safetensors of a base" in done.stderr
+    assert "my.npz: no such file; give another path" in done.stderr
     assert not list(tmp_path.glob("*.png"))
 
 

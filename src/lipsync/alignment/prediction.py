@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from lipsync.alignment.offset import Offset, measure_offset
-from lipsync.base.inherited import MOTION, SHIPPED
+from lipsync.base.inherited import MOTION, SHIPPED, remedy
 from lipsync.errors import LipsyncError
 from lipsync.geometry.model import ShapeModel, Track
 from lipsync.media.clock import frame_count
@@ -38,13 +38,6 @@ def load_base(path: Path = BASE) -> MotionBase:
             f"log-mel spectrogram; {remedy(path)}"
         )
     return base
-
-
-def remedy(path: Path) -> str:
-    """How a base comes back that is missing or no good."""
-    if path.parent == SHIPPED:
-        return f"`git checkout {SHIPPED.as_posix()}` brings it back"
-    return "give the motion.safetensors of a base"
 
 
 @torch.no_grad()

@@ -115,7 +115,7 @@ def write_inherited(inherited: Inherited, syncnet: Path | None) -> None:
         copies[SYNCNET] = syncnet
     for source in copies.values():
         if not source.is_file():
-            raise LipsyncError(f"{source}: no such file; {_remedy(source)}")
+            raise LipsyncError(f"{source}: no such file; {remedy(source)}")
     about = {key: value for key, value in asdict(inherited).items() if key != "folder"}
     about["sha256"] = {name: sha256(source) for name, source in copies.items()}
     for name, source in copies.items():
@@ -125,7 +125,8 @@ def write_inherited(inherited: Inherited, syncnet: Path | None) -> None:
         temporary.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
-def _remedy(source: Path) -> str:
+def remedy(source: Path) -> str:
+    """How a network's file that is missing or no good is replaced."""
     if source.parent == SHIPPED:
         return f"`git checkout {SHIPPED}` brings it back"
     if source.parent == SHARED:
@@ -135,7 +136,7 @@ def _remedy(source: Path) -> str:
         )
     if source.parent == BASE:
         return "run `dvc repro train_base`"
-    return "give another path, or a person's name"
+    return "give another path"
 
 
 def read_inherited(models: Path) -> Inherited:

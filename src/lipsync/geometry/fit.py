@@ -18,10 +18,9 @@ from lipsync.faces.canonical import HEAD, INDICES, Poses, similarities, to_head
 from lipsync.faces.crop import ONE_SHOT, smooth
 from lipsync.faces.landmarks import LEFT_EYE_OUTER, LIPS, POINTS, RIGHT_EYE_OUTER
 from lipsync.geometry.model import POSE_FEATURES, ShapeModel, Track, angles
-from lipsync.geometry.topology import RIGID, speech_weight, triangulate, with_ring
+from lipsync.geometry.topology import LIP_WEIGHT, RIGID, speech_weight, triangulate, with_ring
 
 ROUNDS = 4  # of fitting poses to the shape and the shape to the poses
-LIP_WEIGHT = 3.0  # of a lip's displacement in the components; other vertices count 1
 # Of the ridge regression on pose features, as if each were uncertain by 3 degrees (a feature of 1
 # is 10 degrees). Cross-validation would choose no penalty on a head that turns by 1.5 degrees only:
 # there the mesh's pose is led by the mouth, and the mouth's opening would be taken for a nod.

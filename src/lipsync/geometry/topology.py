@@ -21,6 +21,7 @@ OUTLINE = (  # of the face, from the forehead down its left side and up its righ
 RING = len(OUTLINE)  # vertices POINTS ... POINTS + RING - 1
 RING_SCALE = 1.35  # of the outline's distance from the middle of the face
 NOSE_TIP, NOSE_BASE = 4, 2
+LIP_WEIGHT = 3.0  # of a lip's displacement in principal components; other vertices count 1
 
 LOWER_LIP_INNER_EDGE = (95, 88, 178, 87, 14, 317, 402, 318, 324)
 OPENED = 0.02  # eye distances by which the lower lip's inner edge is lowered to triangulate

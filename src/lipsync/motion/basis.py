@@ -13,9 +13,9 @@ import numpy as np
 
 from lipsync.faces.landmarks import LIPS, POINTS
 from lipsync.geometry.model import ShapeModel
+from lipsync.geometry.topology import LIP_WEIGHT
 from lipsync.motion.opening import gap_weights
 
-LIP_WEIGHT = 3.0  # of a lip's displacement; other vertices count 1, as in ``geometry.fit``
 MOST_FRAMES = 300  # of a person, evenly spread; who has so many counts fully
 LEAST_AMPLITUDE = 1e-4  # of a face that rests
 
