@@ -90,3 +90,20 @@ def status(address: str, method: str = "GET", **headers: str) -> int:
             return response.status
     except urllib.error.HTTPError as error:
         return error.code
+
+
+def wait_for(page, selector: str, folder: Path) -> None:
+    """Wait for what ``selector`` names; a failure tells what page and server show instead."""
+    from playwright.sync_api import TimeoutError as Late
+
+    try:
+        page.wait_for_selector(selector)
+    except Late as error:
+        scratch = folder / ".scratch/page"
+        found = {
+            path.relative_to(scratch).as_posix(): path.read_text(errors="replace")[:2000]
+            for path in sorted(scratch.rglob("*"))
+            if path.suffix in (".json", ".log")
+        }
+        shown, said = page.inner_text("body"), (folder / "app.log").read_text()
+        raise AssertionError(f"{error}\n\n{shown}\n\n{said}\n\n{found}") from None

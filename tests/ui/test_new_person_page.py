@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.project import commit, must, shorten
-from tests.ui.browser import FLAGS, find_chromium, running_app
+from tests.ui.browser import FLAGS, find_chromium, running_app, wait_for
 from tests.ui.test_page import MICROPHONE, WAIT
 
 DVC_YAML = """
@@ -84,7 +84,7 @@ def test_from_a_dropped_video_to_the_speak_tab(chromium, project, root, tmp_path
         page.click("[data-do=record]")
         page.wait_for_timeout(1500)
         page.click("[data-do=stop]")
-        page.wait_for_selector("#new-person .ls-verdict.ls-red")
+        wait_for(page, "#new-person .ls-verdict.ls-red", project)
         page.click("#new-train")
         page.wait_for_selector("#new-answer .ls-error")
         assert "no face was found" in page.inner_text("#new-answer")
@@ -92,7 +92,7 @@ def test_from_a_dropped_video_to_the_speak_tab(chromium, project, root, tmp_path
 
         # A clip gets its lights; another tab sees it too, and may not put its own in its place.
         page.set_input_files("#source-video input[type=file]", clip)
-        page.wait_for_selector("#new-person .ls-lights li >> nth=0")
+        wait_for(page, "#new-person .ls-lights li >> nth=0", project)
         assert "1 shot, 7 s; 100% of the frames usable" in page.inner_text("#new-person")
         page.wait_for_function(
             "document.querySelector('#new-name textarea, #new-name input').value"
@@ -103,7 +103,7 @@ def test_from_a_dropped_video_to_the_speak_tab(chromium, project, root, tmp_path
         other.wait_for_selector("#new-person >> text=Alice B.mp4")
 
         page.click("#new-train")
-        page.wait_for_selector("#avatar-card >> text=alice_b")
+        wait_for(page, "#avatar-card >> text=alice_b", project)
         other.wait_for_selector("#avatar-card >> text=alice_b")
         assert errors == []
     assert (project / "models/alice_b/avatar/avatar.json").is_file()

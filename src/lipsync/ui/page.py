@@ -11,7 +11,7 @@ from lipsync.ui.new_person import NewPerson
 from lipsync.ui.runs import Runs
 from lipsync.ui.settings import Settings
 from lipsync.ui.status import StatusCache
-from lipsync.ui.tabs import EVENT, gallery_tab, new_person_tab, pipeline_tab, speak_tab
+from lipsync.ui.tabs import gallery_tab, new_person_tab, pipeline_tab, speak_tab
 from lipsync.ui.workspace import Workspace
 
 CONSENT = (
@@ -41,16 +41,14 @@ def build(parts: Parts) -> gr.Blocks:
     with gr.Blocks(title="lipsync", analytics_enabled=False) as page:
         gr.HTML(CONSENT, padding=False)
         with gr.Tabs() as tabs:
-            with gr.Tab("Speak", id="speak") as speak:
+            with gr.Tab("Speak", id="speak"):
                 speaking = speak_tab.build(parts, page)
             with gr.Tab("New person", id="new") as tab:
-                timer = new_person_tab.build(parts, tab, tabs, speaking)
+                new_person_tab.build(parts, tab, tabs, speaking)
             with gr.Tab("Gallery", id="gallery") as gallery:
                 gallery_tab.build(parts, page, gallery)
             with gr.Tab("Pipeline", id="pipeline") as pipeline:
                 pipeline_tab.build(parts, page, pipeline)
-        for other in (speak, gallery, pipeline):
-            other.select(lambda: gr.Timer(active=False), None, timer, **EVENT)
     return page
 
 

@@ -10,14 +10,13 @@ from lipsync.errors import LipsyncError
 from lipsync.presets import PRESETS
 from lipsync.ui.new_person import AS_PROJECT, Situation
 from lipsync.ui.new_person_view import recorder, situation_card
-from lipsync.ui.tabs import EVENT
+from lipsync.ui.tabs import EVENT, INTERVAL, if_visible
 from lipsync.ui.tabs.speak_tab import Choose
 from lipsync.ui.words import error_line, note_line
 
 if TYPE_CHECKING:
     from lipsync.ui.page import Parts
 
-INTERVAL = 2.0  # seconds between two looks while the tab is open
 STARTS = [
     ("As the base: people it has learned from; minutes of video are enough", "base"),
     ("From nothing: this video alone", "nothing"),
@@ -31,14 +30,14 @@ PRESET_INFO = "The size of the crop stays that of params.yaml, for it is the sam
 
 def build(
     parts: "Parts", tab: gr.Tab, tabs: gr.Tabs, speak: tuple[gr.Dropdown, gr.HTML, Choose]
-) -> gr.Timer:
-    """The tab's components. The timer looks while it is active; other tabs switch it off.
+) -> None:
+    """The tab's components.
 
     speak: dropdown and card of the Speak tab, and what chooses an avatar there
     """
     new, megabytes = parts.new_person, parts.settings.max_upload / 1e6
     last = gr.State(("", ""))  # phase and HTML that the browser shows
-    timer = gr.Timer(INTERVAL, active=False)
+    timer, visible = gr.Timer(INTERVAL), gr.Checkbox(visible=False)
     with gr.Column() as source, gr.Row(elem_classes="ls-columns"):
         with gr.Column(min_width=320):
             file = gr.File(
@@ -121,10 +120,12 @@ def build(
         return note_line(words) if words else ""
 
     def opened(before: tuple[str, str]) -> list[Any]:
-        return ["", *view(before, always=True), gr.Timer(active=True)]
+        return ["", *view(before, always=True)]
 
-    def look(before: tuple[str, str]) -> list[Any]:
+    def look(before: tuple[str, str], is_visible: bool) -> list[Any]:
         """At the end of a training that was watched, the Speak tab comes with the avatar."""
+        if not is_visible:
+            return [gr.skip()] * (len(seen) + 3)
         updates = view(before)
         after = updates[0]
         if before[0] == "training" and isinstance(after, tuple) and after[0] == "finished":
@@ -171,12 +172,12 @@ def build(
         return [said(go), *view(before)]
 
     told = [answer, *seen]
-    tab.select(opened, last, [*told, timer], **EVENT)
-    timer.tick(look, last, [*seen, tabs, speak[0], speak[1]], **EVENT)
+    tab.select(opened, last, told, **EVENT)
+    watched = [*seen, tabs, speak[0], speak[1]]
+    timer.tick(look, [last, visible], watched, js=if_visible("new-answer"), **EVENT)
     file.upload(take, [file, last], [answer, file, *seen], **EVENT)
     train.click(start, [name, base, preset, last], told, **EVENT)
     cancel.click(halt, last, told, **EVENT)
     resume.click(go_on, last, told, **EVENT)
     another.click(clear, last, told, **EVENT)
     talk.click(choose, None, [tabs, speak[0], speak[1]], **EVENT)
-    return timer

@@ -8,13 +8,11 @@ from lipsync.errors import LipsyncError
 from lipsync.pipeline import read_stages
 from lipsync.ui.pipeline_view import pipeline
 from lipsync.ui.runs import What
-from lipsync.ui.tabs import EVENT
+from lipsync.ui.tabs import EVENT, INTERVAL, if_visible
 from lipsync.ui.words import error_line, note_line
 
 if TYPE_CHECKING:
     from lipsync.ui.page import Parts
-
-INTERVAL = 2.0  # seconds between two looks while the tab is open
 
 
 def build(parts: "Parts", page: gr.Blocks, tab: gr.Tab) -> None:
@@ -28,7 +26,7 @@ def build(parts: "Parts", page: gr.Blocks, tab: gr.Tab) -> None:
     answer = gr.HTML(elem_id="answer", padding=False)
     shown = gr.HTML(elem_id="pipeline", padding=False)
     last = gr.State("")
-    timer = gr.Timer(INTERVAL, active=False)
+    timer, visible = gr.Timer(INTERVAL), gr.Checkbox(visible=False)
 
     def view(ask: bool = False) -> str:
         try:
@@ -49,9 +47,11 @@ def build(parts: "Parts", page: gr.Blocks, tab: gr.Tab) -> None:
             people = []  # `view` says why
         value = chosen if chosen in people else next(iter(people), None)
         text = view()
-        return gr.Dropdown(choices=people, value=value), text, text, gr.Timer(active=True)
+        return gr.Dropdown(choices=people, value=value), text, text
 
-    def look(before: str) -> tuple[Any, Any]:
+    def look(before: str, is_visible: bool) -> tuple[Any, Any]:
+        if not is_visible:
+            return gr.skip(), gr.skip()
         text = view()
         return (text, text) if text != before else (gr.skip(), gr.skip())
 
@@ -76,8 +76,8 @@ def build(parts: "Parts", page: gr.Blocks, tab: gr.Tab) -> None:
         text = view(ask=True)
         return text, text
 
-    tab.select(opened, person, [person, shown, last, timer], **EVENT)
-    timer.tick(look, last, [shown, last], **EVENT)
+    tab.select(opened, person, [person, shown, last], **EVENT)
+    timer.tick(look, [last, visible], [shown, last], js=if_visible("pipeline"), **EVENT)
     told = [answer, shown, last]
     train.click(lambda name: start(name, "generator"), person, told, **EVENT)
     everything.click(lambda name: start(name, "everything"), person, told, **EVENT)
