@@ -68,16 +68,16 @@ def test_a_click_through(browser, project, tmp_path):
         # A wrong file is a line, and rendering without a sound is another.
         page.set_input_files("#upload input[type=file]", notes)
         page.wait_for_selector("#sound .ls-error")
-        assert "notes.txt: not a sound or video file" in page.inner_text("#sound")
+        assert "notes.txt: not an audio or video file" in page.inner_text("#sound")
         page.click("#go")
         page.wait_for_selector("#result .ls-error")
-        assert "no sound yet" in page.inner_text("#result")
+        assert "no audio yet" in page.inner_text("#result")
         page.click("#upload button[aria-label*='emove'], #upload button[aria-label='Clear']")
 
         # A video is made, plays, and is downloaded whole.
         page.set_input_files("#upload input[type=file]", speech)
         page.wait_for_selector("#sound audio")
-        assert "2.2 s of sound" in page.inner_text("#sound")
+        assert "2.2 s of audio" in page.inner_text("#sound")
         page.click("#go")
         page.wait_for_selector("#result video")
         page.evaluate("v = document.querySelector('#result video'); v.muted = true; v.play()")
@@ -94,9 +94,9 @@ def test_a_click_through(browser, project, tmp_path):
         # Another one is cancelled, and nothing is left of it.
         page.click("#upload button[aria-label*='emove'], #upload button[aria-label='Clear']")
         page.set_input_files("#upload input[type=file]", long)
-        page.wait_for_selector("text=900.0 s of sound")
+        page.wait_for_selector("text=900.0 s of audio")
         page.click("#go")
-        page.wait_for_selector("text=of 22500 pictures")
+        page.wait_for_selector("text=of 22500 frames")
         (work,) = (project / "tmp").glob("lipsync-page-*")
         assert list((work / "jobs").iterdir())
         page.click("#cancel")

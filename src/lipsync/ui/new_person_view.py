@@ -49,8 +49,8 @@ def situation_card(now: Situation, new: NewPerson, workspace: Workspace) -> str:
         return _headed(
             now.state,
             note_line(
-                f"Looking at every picture of it, {seconds} so far; that takes about a quarter of "
-                "its length."
+                f"Analysing every frame, {seconds} so far; this takes about a quarter of the "
+                "video's length."
             ),
         )
     if now.phase == "refused":
@@ -88,7 +88,8 @@ def report_card(profile: dict[str, Any], page: Path, workspace: Workspace) -> st
             f'<ul class="ls-lights">{"".join(map(_light, good))}</ul></details>'
         )
     return (
-        f'<p class="ls-verdict ls-{verdict}" role="status"><span class="ls-lamp"></span>{lead}</p>'
+        f'<p class="ls-verdict ls-{verdict}" data-say="{escape(lead)}">'
+        f'<span class="ls-lamp"></span>{lead}</p>'
         f"{timeline(profile)}{lights}{_page(page, workspace)}"
     )
 
@@ -148,14 +149,14 @@ def _page(page: Path, workspace: Workspace) -> str:
     except LipsyncError:
         return ""
     return (
-        f'<details id="ls-curves"><summary>Pictures and curves</summary>'
+        f'<details id="ls-curves"><summary>Frames and curves</summary>'
         f'<a href="{place}" target="_blank"><img src="{place}" alt="Faces from the leftmost to the '
         'rightmost, mouth opening, head angles and loudness over time"></a></details>'
     )
 
 
 def training_card(now: Situation, new: NewPerson, workspace: Workspace) -> str:
-    """Progress by stage, time left, and the sample picture of the last epoch."""
+    """Progress by stage, time left, and the sample frames of the last epoch."""
     assert now.state is not None
     person = now.state.person
     done = len(now.stages) - len(now.left)
@@ -168,9 +169,13 @@ def training_card(now: Situation, new: NewPerson, workspace: Workspace) -> str:
         words = now.why
     running, share = _running(now, new.project)
     rows = "".join(_stage(stage.name, now) for stage in now.stages)
-    bar_ = bar((done + share) / max(1, len(now.stages))) if now.phase == "training" else ""
+    bar_ = (
+        bar((done + share) / max(1, len(now.stages)), "All stages")
+        if now.phase == "training"
+        else ""
+    )
     failed = now.phase == "stopped" and now.why.startswith("failed")
-    head = error_line(words) if failed else f'<p role="status">{escape(words)}</p>'
+    head = error_line(words) if failed else f'<p data-say="{escape(words)}">{escape(words)}</p>'
     return (
         f'<section class="ls-card"><h3>{escape(person)}</h3>{head}{bar_}{running}'
         f'<div class="ls-shown"><ul class="ls-stages">{rows}</ul>'
@@ -225,7 +230,7 @@ def _log(new: NewPerson) -> str:
     if run is None:
         return ""
     said = escape(run.tail(25))
-    return f'<details id="ls-said"><summary>What it says</summary><pre>{said}</pre></details>'
+    return f'<details id="ls-said"><summary>Log</summary><pre>{said}</pre></details>'
 
 
 def recorder(max_upload: int) -> str:

@@ -15,7 +15,8 @@ from lipsync.ui.tabs import EVENT, gallery_tab, new_person_tab, pipeline_tab, sp
 from lipsync.ui.workspace import Workspace
 
 CONSENT = (
-    '<header class="ls-head"><h1>lipsync</h1><p>Let an avatar speak any sound. '
+    '<header class="ls-head"><h1>lipsync</h1><p>Generate a video of an avatar that speaks any '
+    "audio. "
     "<strong>Only with the consent of the person who is shown.</strong> Every video is labelled "
     "as synthetic in its metadata.</p></header>"
 )
