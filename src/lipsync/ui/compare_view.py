@@ -1,5 +1,6 @@
 """Two states of a person side by side, as HTML: their sample videos, and a table of figures."""
 
+import re
 from html import escape
 from pathlib import Path
 
@@ -18,8 +19,6 @@ from lipsync.ui.revisions import (
 from lipsync.ui.words import error_line, note_line
 from lipsync.ui.workspace import Workspace
 
-NEITHER = '<td class="ls-verdict-cell"></td>'
-
 
 def comparison(person: str, first: object, second: object, project: Path, place: Workspace) -> str:
     """What differs between two revisions, by their commits; an error is one line.
@@ -34,22 +33,22 @@ def comparison(person: str, first: object, second: object, project: Path, place:
         files = [_sample(person, side, project) for side in sides]
     except LipsyncError as error:
         return error_line(str(error))
-    head = "".join(f'<th scope="col">{escape(side.label)}</th>' for side in sides)
+    head = "".join(f'<th scope="col">{escape(side.title)}</th>' for side in sides)
     body = "".join(
-        f'<tbody><tr><th colspan="5" scope="rowgroup">{escape(heading)}</th></tr>'
+        f'<tbody><tr><th colspan="4" scope="rowgroup">{escape(heading)}</th></tr>'
         f"{''.join(_row(line, *figures) for line in lines)}</tbody>"
         for heading, lines in BLOCKS
     )
     return (
-        f'<section class="ls-card"><h3>{escape(person)}</h3>'
+        f'<section class="ls-card"><h2>{escape(person)}</h2>'
         f'<div class="ls-together">{_players(person, sides, files, place)}</div>'
         '<div class="ls-scroll" tabindex="0" role="region" aria-label="Figures of both">'
         '<table class="ls-table ls-compare"><thead><tr><th scope="col">Figure</th>'
-        f'{head}<th scope="col">Difference</th><th scope="col">Second is</th></tr></thead>{body}'
+        f'{head}<th scope="col">Change</th></tr></thead>{body}'
         "</table></div>"
         + note_line(
-            "Below each figure: its 95 % interval. Where the intervals overlap, the difference may "
-            "be chance."
+            "Below each figure: its 95 % interval. Change: second less first; where the intervals "
+            "overlap, it may be chance."
         )
         + "</section>"
     )
@@ -62,12 +61,10 @@ def _row(line: Line, first: Figures, second: Figures) -> str:
         line = other
     one, two = first.value(line.key), second.value(line.key)
     cells = "".join(_cell(line, figures) for figures in (first, second))
-    change = "<td></td>" + NEITHER
-    if one is not None and two is not None:
-        change = f"<td>{escape(_difference(line, two - one))}</td>{_better(line, first, second)}"
+    change = "" if one is None or two is None else _change(line, first, second)
     name = escape(line.name)
     indent = ' class="ls-indent"' if line.name.startswith(" ") else ""
-    return f'<tr><th scope="row"{indent}>{name}</th>{cells}{change}</tr>'
+    return f'<tr><th scope="row"{indent}>{name}</th>{cells}<td>{change}</td></tr>'
 
 
 def _cell(line: Line, figures: Figures) -> str:
@@ -79,27 +76,25 @@ def _cell(line: Line, figures: Figures) -> str:
     return f"<td>{escape(shown)}<small>{escape(low)} … {escape(high)}</small></td>"
 
 
-def _difference(line: Line, change: float) -> str:
-    form = line.form.replace(":+", ":").replace("{:", "{:+")
-    return form.format(change)
-
-
-def _better(line: Line, first: Figures, second: Figures) -> str:
-    """Better or worse, by what the summary calls good; nothing where it has no direction."""
+def _change(line: Line, first: Figures, second: Figures) -> str:
+    """The difference, and whether it is for the better, by what the summary calls good."""
     one, two = first.value(line.key), second.value(line.key)
     assert one is not None
     assert two is not None
+    signed = line.form.replace(":+", ":").replace("{:", "{:+").format(two - one)
+    if not re.search("[1-9]", signed.split("e")[0]) or line.form.format(one) == line.form.format(
+        two
+    ):
+        return "about 0"
     before, after = shortfall(one, line.good), shortfall(two, line.good)
-    if before is None or after is None:
-        return NEITHER
-    if before == after or line.form.format(one) == line.form.format(two):
-        return '<td class="ls-verdict-cell">the same</td>'
+    if before is None or after is None or before == after:
+        return escape(signed)
     word, mark = ("better", "ls-better") if after < before else ("worse", "ls-worse")
     spans = first.interval(line.key), second.interval(line.key)
     doubt = ""
     if spans[0] and spans[1] and spans[0][0] <= spans[1][1] and spans[1][0] <= spans[0][1]:
         doubt = "<small>intervals overlap</small>"
-    return f'<td class="ls-verdict-cell"><b class="{mark}">{word}</b>{doubt}</td>'
+    return f'{escape(signed)} <b class="{mark}">{word}</b>{doubt}'
 
 
 def _sample(person: str, side: Revision, project: Path) -> Path | None:
@@ -110,7 +105,7 @@ def _players(person: str, sides: list[Revision], files: list[Path | None], place
     """The sample videos; the second follows the first. Of one that is not here, how to get it."""
     parts = []
     for number, (side, file) in enumerate(zip(sides, files, strict=True)):
-        title = f"Sample video, {side.label}"
+        title = f"Sample video: {side.title}"
         if file is None:
             shown = _missing(person, side)
         else:

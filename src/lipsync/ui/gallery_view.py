@@ -7,7 +7,7 @@ from lipsync.errors import LipsyncError
 from lipsync.evaluation.summary import LINES, Row, table
 from lipsync.ui.judging import verdict
 from lipsync.ui.library import Library
-from lipsync.ui.revisions import WORKING_TREE, Figures, Revision, read_figures
+from lipsync.ui.revisions import HERE, Figures, read_figures
 from lipsync.ui.speak_view import poster
 from lipsync.ui.words import error_line, note_line
 from lipsync.ui.workspace import Workspace, url
@@ -43,13 +43,15 @@ def gallery(library: Library, workspace: Workspace) -> str:
 
 def person_card(person: str, project: Path, workspace: Workspace) -> str:
     """Video, tiles, pictures and the whole table of one person, as far as they are there."""
-    parts = [f"<h3>{escape(person)}</h3>"]
+    parts = [f"<h2>{escape(person)}</h2>"]
     sample = _sample(project / "data" / person / "render.mp4", workspace)
     try:
         blocks = table(person, project)
-        sync = read_figures(project, person, Revision(WORKING_TREE, person, WORKING_TREE))
+        sync = read_figures(project, person, HERE)
     except LipsyncError as error:
-        message = f"Not evaluated yet. {error}" if "no such file" in str(error) else str(error)
+        message = str(error)
+        if "no such file" in message:
+            message = f"Not evaluated yet; run `dvc repro evaluate@{person}`."
         parts.append(f'<div class="ls-shown">{sample}<div>{note_line(message)}</div></div>')
         return f'<section class="ls-card">{"".join(parts)}</section>'
     folder = project / "metrics" / person / "evaluation"
@@ -71,17 +73,17 @@ def person_card(person: str, project: Path, workspace: Workspace) -> str:
 
 
 def pair(file: Path, figures: Figures, workspace: Workspace) -> str:
-    """The held-out video, recorded and rendered, with how well audio and lips of each go together.
+    """The held-out video, real and rendered, with how well audio and lips of each go together.
 
     Both halves are in one file (`evaluation.comparison`), so they are in step whatever the browser
     does, with one play button, one slider, and the audio once. "" where there is no such file.
     """
     if not file.is_file():
         return ""
-    title = "Recorded and rendered from its audio, side by side: video that no training saw"
+    title = "Held-out video, which no training saw: real, and rendered from its audio"
     halves = "".join(
         f"<div><b>{name}</b>{_offset(figures, part)}{_score(figures, part)}</div>"
-        for name, part in (("Recorded", "real_"), ("Rendered", ""))
+        for name, part in (("Real", "real_"), ("Rendered from its audio", ""))
     )
     return (
         f'<figure class="ls-pair">{player(file, title, workspace)}'
@@ -91,7 +93,7 @@ def pair(file: Path, figures: Figures, workspace: Workspace) -> str:
 
 def _offset(figures: Figures, part: str) -> str:
     """Audio against lips; by the base to the millisecond where that is certain, else by SyncNet."""
-    seconds = figures.value(f"sync.base_{part}offset")
+    seconds = figures.detail(f"sync.base_{part}offset", f"sync.base_{part}score")
     frames = figures.value(f"sync.{part}offset")
     if seconds is not None:
         apart = f"audio {abs(seconds) * 1e3:.0f} ms {'ahead of' if seconds > 0 else 'behind'} lips"

@@ -66,7 +66,7 @@ def situation_card(now: Situation, new: NewPerson, workspace: Workspace) -> str:
 
 def _headed(state: State, content: str) -> str:
     return (
-        f'<section class="ls-card"><h3>Source video <small>{escape(state.file)}</small></h3>'
+        f'<section class="ls-card"><h2>Source video <small>{escape(state.file)}</small></h2>'
         f"{content}</section>"
     )
 
@@ -177,7 +177,7 @@ def training_card(now: Situation, new: NewPerson, workspace: Workspace) -> str:
     failed = now.phase == "stopped" and now.why.startswith("failed")
     head = error_line(words) if failed else f'<p data-say="{escape(words)}">{escape(words)}</p>'
     return (
-        f'<section class="ls-card"><h3>{escape(person)}</h3>{head}{bar_}{running}'
+        f'<section class="ls-card"><h2>{escape(person)}</h2>{head}{bar_}{running}'
         f'<div class="ls-shown"><ul class="ls-stages">{rows}</ul>'
         f"{_picture(new.project, person, workspace)}</div>{_log(new)}</section>"
     )
@@ -189,7 +189,7 @@ def _running(now: Situation, project: Path) -> tuple[str, float]:
     for told in trainings(project, now.state.person):
         if now.phase == "training" and told.stage in now.working and told.epochs:
             part = told.epoch + (told.step / told.steps if told.steps else 0)
-            head = f"<h4>{escape(STAGE_WORDS.get(told.stage, told.stage))}</h4>"
+            head = f"<h3>{escape(STAGE_WORDS.get(told.stage, told.stage))}</h3>"
             return head + progress(told), min(1.0, part / told.epochs)
     return "", 0.0
 

@@ -64,13 +64,14 @@ def theme() -> gr.themes.Base:
         font_mono=MONO,
         radius_size=gr.themes.sizes.radius_lg,
     )
-    return base.set(  # WCAG's contrast of 4.5 : 1, which Gradio's own subdued text misses
+    return base.set(  # WCAG's contrast of 4.5 : 1, which Gradio's own colours miss
+        color_accent="*primary_700",
         body_text_color_subdued="*neutral_500",
         body_text_color_subdued_dark="*neutral_400",
         button_primary_background_fill="*primary_700",
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_dark="*primary_700",
-        button_primary_background_fill_hover_dark="*primary_600",
+        button_primary_background_fill_hover_dark="*primary_800",
     )
 
 

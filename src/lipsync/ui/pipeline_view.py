@@ -42,7 +42,7 @@ def pipeline(
         if status.stages is None:
             summary = ""
         parts.append(
-            f'<section class="ls-card"><h3>{escape(person)} <small>{summary}</small></h3>'
+            f'<section class="ls-card"><h2>{escape(person)} <small>{summary}</small></h2>'
             f'{_trainings(project, person)}<ul class="ls-stages">{rows}</ul></section>'
         )
     return "".join(parts)
@@ -108,7 +108,7 @@ def _trainings(project: Path, person: str) -> str:
         curves = curve("training loss", [(epoch, loss) for epoch, loss, _ in rows])
         curves += curve("held-out loss", [(epoch, loss) for epoch, _, loss in rows])
         parts.append(
-            f'<div class="ls-training"><h4>{stage}</h4>{progress(telemetry) if telemetry else ""}'
+            f'<div class="ls-training"><h3>{stage}</h3>{progress(telemetry) if telemetry else ""}'
             f'<div class="ls-curves">{curves}</div></div>'
         )
     return "".join(parts)

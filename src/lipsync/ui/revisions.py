@@ -23,6 +23,7 @@ from lipsync.yaml_edit import LOADER
 WORKING_TREE = "workspace"  # as `dvc exp show` calls the files as they lie there
 COMMITS = 30  # the newest that changed the person's figures
 PATIENCE = 30.0  # seconds that git may take
+SUBJECT = 60  # characters of a commit's subject that are shown
 _EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(?P<name>.+)")
 
 
@@ -32,15 +33,20 @@ class Revision:
 
     Attributes:
         commit: its full hash; WORKING_TREE for the files as they lie there
-        label: for people
+        label: for people, in a list
+        title: for people, short
         name: of the experiment, else a short hash; for commands
         experiment: whether it is one of `dvc exp`
     """
 
     commit: str
     label: str
+    title: str
     name: str
     experiment: bool = False
+
+
+HERE = Revision(WORKING_TREE, "This folder as it is", "This folder", WORKING_TREE)
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,11 @@ class Figures:
     def value(self, key: str) -> float | None:
         """The figure of a key such as "sync.top1"; None where there is none."""
         return _at(self.values, key)
+
+    def detail(self, key: str, witness: str) -> float | None:
+        """A figure of details.json alone, where that agrees with evaluation.json in another one."""
+        same = _at(self.details, witness) == self.value(witness)
+        return _at(self.details, key) if same else None
 
     def interval(self, key: str) -> tuple[float, float] | None:
         """Its 95 % interval; None where there is none, or details.json is of another evaluation."""
@@ -68,7 +79,7 @@ def revisions(project: Path, person: str) -> list[Revision]:
 
     The newest come first. Raises LipsyncError if the folder is not in a git repository.
     """
-    found = [Revision(WORKING_TREE, "This folder as it is", WORKING_TREE)]
+    found = [HERE]
     format_ = "--format=%(refname)%09%(objectname)%09%(creatordate:unix)"
     refs = git(project, "for-each-ref", "--sort=-creatordate", format_, "refs/exps").splitlines()
     for line in refs:
@@ -76,14 +87,18 @@ def revisions(project: Path, person: str) -> list[Revision]:
         if match := _EXPERIMENT.fullmatch(ref):
             name = match["name"]
             found.append(
-                Revision(commit, f"Experiment {name}, {_day(seconds)}", name, experiment=True)
+                Revision(
+                    commit, f"Experiment {name}, {_day(seconds)}", f"Experiment {name}", name, True
+                )
             )
     path = f"metrics/{person}/evaluation.json"
     log = ("log", f"-{COMMITS}", "--format=%H%x09%h%x09%ct%x09%s", "--branches", "--tags")
     if git(project, "rev-parse", "--verify", "-q", "HEAD", may_fail=True):
         for line in git(project, *log, "HEAD", "--", path).splitlines():
             commit, short, seconds, subject = line.split("\t", 3)
-            found.append(Revision(commit, f"Commit {short}, {_day(seconds)}: {subject}", short))
+            words = subject if len(subject) <= SUBJECT else f"{subject[: SUBJECT - 1]}…"
+            label = f"Commit {short}, {_day(seconds)}: {words}"
+            found.append(Revision(commit, label, f"Commit {short}", short))
     return found
 
 
@@ -101,7 +116,7 @@ def read_figures(project: Path, person: str, revision: Revision) -> Figures:
     values = _json(project, revision, f"{folder}/evaluation.json")
     if values is None:
         raise LipsyncError(
-            f"{revision.label}: {person} is not evaluated in it; choose another, or run `dvc repro "
+            f"{revision.title}: {person} is not evaluated in it; choose another, or run `dvc repro "
             f"evaluate@{person}`"
         )
     values["export"] = _json(project, revision, f"{folder}/export.json") or {}
@@ -124,7 +139,7 @@ def find_out(project: Path, stage: str, path: str, revision: Revision) -> Path |
         text = git(project, "show", f"{revision.commit}:./{LOCK}", may_fail=True)
         outs = (yaml.load(text, LOADER) or {}).get("stages", {}).get(stage, {}).get("outs", [])
     except (yaml.YAMLError, AttributeError):
-        raise LipsyncError(f"{revision.label}: its {LOCK} is damaged; choose another") from None
+        raise LipsyncError(f"{revision.title}: its {LOCK} is damaged; choose another") from None
     md5 = next((out.get("md5") for out in outs if out.get("path") == path), None)
     if md5 is None:
         return None
@@ -173,7 +188,7 @@ def _json(project: Path, revision: Revision, path: str) -> dict[str, Any] | None
     try:
         return dict(json.loads(text))
     except ValueError:
-        raise LipsyncError(f"{revision.label}: {path} is damaged; choose another") from None
+        raise LipsyncError(f"{revision.title}: {path} is damaged; choose another") from None
 
 
 def _day(seconds: str) -> str:

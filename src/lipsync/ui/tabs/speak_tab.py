@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LOOK_INTERVAL = 0.3  # seconds between two looks at a rendering
 MODES = [
-    ("Standard: the source video, played forth and back", "standard"),
+    ("Standard: the source video, played back and forth", "standard"),
     ("Core clips: clips of speaking and of listening, chosen by the audio", "core_clips"),
 ]
 VOICES = [("Energy: how loud it is", "energy"), ("Silero: a neural network", "silero")]
@@ -38,7 +38,7 @@ def build(parts: "Parts", page: gr.Blocks) -> tuple[gr.Dropdown, gr.HTML, Choose
     limit = f"At most {megabytes:g} MB and {minutes:g} minutes of audio."
     with gr.Row(elem_classes="ls-columns"):
         with gr.Column(min_width=320):
-            avatar = gr.Dropdown([], label="Avatar", info="Who is to speak", elem_id="avatar")
+            avatar = gr.Dropdown([], label="Avatar", elem_id="avatar")
             card = gr.HTML(elem_id="avatar-card", padding=False)
             with gr.Tabs(elem_classes="ls-sources"):
                 with gr.Tab("Audio file"):
@@ -199,7 +199,7 @@ def _options() -> dict[str, Any]:
                 list(get_args(Preset)),
                 value=DEFAULT.preset,
                 label="Encoder preset",
-                info="x264; a slower one makes a smaller file",
+                info="Slower: smaller file",
             )
             made["crf"] = gr.Slider(
                 0,
@@ -207,7 +207,7 @@ def _options() -> dict[str, Any]:
                 DEFAULT.crf,
                 step=1,
                 label="CRF",
-                info="Picture quality; lower is better, and a larger file",
+                info="Quality; lower is better",
             )
         made["mark"] = gr.Textbox(
             DEFAULT.mark,
