@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.project import commit, must, shorten
-from tests.ui.browser import FLAGS, find_chromium, running_app
-from tests.ui.test_page import MICROPHONE, WAIT
+from tests.ui.browser import FLAGS, MICROPHONE, WAIT, find_chromium, running_app
 
 DVC_YAML = """
 stages:

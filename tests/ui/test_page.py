@@ -10,25 +10,11 @@ from pathlib import Path
 import pytest
 
 from lipsync.media.video import probe
-from tests.ui.browser import FLAGS, find_chromium, running_app, status
+from tests.ui.browser import WAIT, running_app, status
 from tests.ui.conftest import write_tone
 
 PASSWORD = "correct horse battery"
 SECONDS = 2.21  # 55.25 pictures: 55
-WAIT = 120_000  # milliseconds
-MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")  # it beeps
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    program = find_chromium()
-    if program is None:
-        pytest.skip("no Chromium here; install one (Debian: apt install chromium)")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=[*FLAGS, *MICROPHONE])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
