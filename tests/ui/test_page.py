@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lipsync.media.video import probe
-from tests.ui.browser import WAIT, running_app, status
+from tests.ui.browser import FLAGS, WAIT, find_chromium, running_app, status
 from tests.ui.conftest import write_tone
 
 PASSWORD = "correct horse battery"
@@ -209,3 +209,34 @@ def log_in(address: str, password: str) -> tuple[int, str]:
             return response.status, "; ".join(cookie.split(";")[0] for cookie in given)
     except urllib.error.HTTPError as error:
         return error.code, ""
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            ["--use-fake-device-for-media-stream", "--deny-permission-prompts"],
+            "The microphone was refused. Allow it for this page",
+        ),
+        (["--use-fake-ui-for-media-stream"], "No microphone was found. Connect one"),
+    ],
+)
+def test_a_microphone_that_cannot_be_had_is_a_line(browser, project, tmp_path, options, words):
+    speech = write_tone(tmp_path / "speech.wav", 1)
+    with running_app(project) as address:
+        chromium = browser.browser_type.launch(
+            executable_path=find_chromium(), args=[*FLAGS, *options]
+        )
+        page = chromium.new_page()
+        page.set_default_timeout(WAIT)
+        page.goto(address)
+        page.wait_for_selector("#avatar-card .ls-avatar img")
+        assert not page.is_visible("#microphone .ls-error")
+        page.get_by_role("tab", name="Record").click()
+        page.click("#record button.record-button")
+        page.wait_for_selector("#microphone .ls-error")
+        assert words in page.inner_text("#microphone")
+        page.get_by_role("tab", name="Audio file").click()
+        page.set_input_files("#upload input[type=file]", speech)
+        page.wait_for_selector("#sound audio")
+        chromium.close()

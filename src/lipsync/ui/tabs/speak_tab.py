@@ -11,7 +11,7 @@ from lipsync.errors import LipsyncError
 from lipsync.rendering.options import RenderOptions, make_options
 from lipsync.rendering.params import Preset
 from lipsync.ui.speak_view import avatar_card, job_card, sound_card
-from lipsync.ui.tabs import EVENT, LIVE
+from lipsync.ui.tabs import EVENT, LIVE, script
 from lipsync.ui.uploads import Upload, check_upload
 from lipsync.ui.words import error_line, note_line
 
@@ -56,6 +56,12 @@ def build(parts: "Parts", page: gr.Blocks) -> tuple[gr.Dropdown, gr.HTML, Choose
                         elem_id="record",
                         editable=False,
                     )
+            gr.HTML(
+                '<p class="ls-error" role="alert" hidden></p>',
+                js_on_load=script("microphone.js"),
+                elem_id="microphone",
+                padding=False,
+            )
             sound = gr.HTML(note_line(limit), js_on_load=LIVE, elem_id="sound", padding=False)
             options = _options()
         with gr.Column(min_width=320):
