@@ -43,7 +43,7 @@ def pipeline(
             summary = ""
         parts.append(
             f'<section class="ls-card"><h2>{escape(person)} <small>{summary}</small></h2>'
-            f'{_trainings(project, person)}<ul class="ls-stages">{rows}</ul></section>'
+            f'<ul class="ls-stages">{rows}</ul>{_trainings(project, person)}</section>'
         )
     return "".join(parts)
 

@@ -55,7 +55,7 @@ def build(
             )
     answer = gr.HTML(js_on_load=LIVE, elem_id="new-answer", padding=False)
     with gr.Column(visible=False) as form:
-        with gr.Row():
+        with gr.Row(elem_classes="ls-controls"):
             name = gr.Textbox(
                 label="Name",
                 info="Of the person, in params.yaml: a-z, 0-9, - and _",
