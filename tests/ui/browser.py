@@ -25,6 +25,8 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")  # it beeps
+WAIT = 120_000  # milliseconds that a page may take to show something
 START = 90.0  # seconds that importing Gradio may take on a busy machine
 
 

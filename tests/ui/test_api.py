@@ -219,7 +219,7 @@ def test_audio_is_checked_as_an_upload_of_the_page(tmp_path, tiny_folder, speech
     with serving(tmp_path, tiny_folder, max_upload=500_000, max_seconds=0.5) as client:
         answer = post(client, b"nonsense" * 100)
         assert answer.status_code == 422
-        assert error(answer).startswith("my speech.wav: not a sound or video file that is known")
+        assert error(answer).startswith("my speech.wav: not an audio or video file that is known")
         answer = post(client, speech)
         assert answer.status_code == 422
         assert error(answer).startswith("my speech.wav: longer than 0.00833333 minutes")

@@ -53,7 +53,7 @@ def test_a_video_is_made_and_nothing_else_is_left(folders, tiny_folder, upload):
     assert job.video.name == "tiny.mp4"
     assert list(folders[0].iterdir()) == []
     card = job_card(job, 0)
-    assert "26 pictures, 1.0 s" in card
+    assert "26 frames, 1.0 s" in card
 
 
 def test_one_runs_the_others_see_their_place_and_cancel_stops_at_once(
@@ -67,7 +67,7 @@ def test_one_runs_the_others_see_their_place_and_cancel_stops_at_once(
         assert (queue.ahead(running), queue.ahead(second), queue.ahead(third)) == (0, 1, 2)
         assert "2 videos are before yours" in job_card(third, queue.ahead(third))
         card = job_card(running, 0)
-        assert f"of {600 * FPS} pictures" in card
+        assert f"of {600 * FPS} frames" in card
         assert running.rate > 0
         assert running.left == pytest.approx((running.total - running.done) / running.rate, rel=0.5)
         with pytest.raises(LipsyncError, match="one video at a time"):

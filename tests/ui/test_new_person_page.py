@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.project import commit, must, shorten
-from tests.ui.browser import FLAGS, find_chromium, running_app, wait_for
-from tests.ui.test_page import MICROPHONE, WAIT
+from tests.ui.browser import FLAGS, MICROPHONE, WAIT, find_chromium, running_app, wait_for
 
 DVC_YAML = """
 stages:
@@ -118,3 +117,62 @@ def test_a_camera_that_is_refused_is_a_line(chromium, project):
         page.wait_for_selector("#recorder .ls-error")
         assert "The camera was refused. Allow" in page.inner_text("#recorder")
         assert page.is_visible("[data-do=open]")
+
+
+def test_a_recording_that_the_disk_has_no_room_for_stays_in_the_browser(chromium, project):
+    with running_app(project, "--max-upload-mb", "1e12") as address:  # no disk has that
+        page = chromium(*MICROPHONE)
+        open_tab(page, address)
+        page.click("[data-do=open]")
+        page.click("[data-do=record]")
+        page.wait_for_timeout(1200)
+        page.click("[data-do=stop]")
+        page.wait_for_selector("text=start the page with a smaller --max-upload-mb")
+        with page.expect_download() as download:
+            page.click("[data-do=save]")
+        assert download.value.suggested_filename.startswith("recording.")
+        assert Path(download.value.path()).stat().st_size > 1000
+        assert page.is_visible("[data-do=open]")
+    assert not (project / ".scratch/page/new_person/state.json").exists()
+
+
+def test_a_camera_that_is_not_there_is_a_line(chromium, project):
+    with running_app(project) as address:
+        page = chromium("--use-fake-ui-for-media-stream")
+        open_tab(page, address)
+        page.click("[data-do=open]")
+        page.wait_for_selector("#recorder .ls-error")
+        assert "No camera with a microphone was found" in page.inner_text("#recorder")
+        assert page.is_visible("#source-video")
+
+
+@pytest.mark.slow
+def test_a_server_that_is_restarted_during_training_loses_nothing(
+    chromium, project, root, tmp_path
+):
+    clip = tmp_path / "alice.mp4"
+    shorten(root / "data/videos/sample.mp4", clip)
+    stages = (project / "dvc.yaml").read_text()
+    waits = "test -e ../go || sleep 300; mkdir -p models"
+    (project / "dvc.yaml").write_text(stages.replace("mkdir -p models", waits))
+    commit(project, "a stage that takes its time")
+    with running_app(project) as address:
+        page = chromium()
+        open_tab(page, address)
+        page.set_input_files("#source-video input[type=file]", clip)
+        page.wait_for_selector("#new-person .ls-lights li >> nth=0")
+        page.click("#new-train")
+        page.wait_for_selector("#new-person .ls-running >> text=Export of the avatar")
+    assert "alice is being trained still" in (project / "app.log").read_text()
+
+    with running_app(project) as address:
+        page = chromium()
+        open_tab(page, address)
+        page.wait_for_selector("#new-person .ls-running >> text=Export of the avatar")
+        assert "alice" in page.inner_text("#new-person h2 >> nth=0")
+        page.click("#new-cancel")
+        page.wait_for_selector("#new-person >> text=stopped; what was trained is kept")
+        (tmp_path / "go").touch()
+        page.click("#new-resume")
+        page.wait_for_selector("#avatar-card >> text=alice")
+    assert (project / "models/alice/avatar/avatar.json").is_file()

@@ -10,25 +10,11 @@ from pathlib import Path
 import pytest
 
 from lipsync.media.video import probe
-from tests.ui.browser import FLAGS, find_chromium, running_app, status
+from tests.ui.browser import FLAGS, WAIT, find_chromium, running_app, status
 from tests.ui.conftest import write_tone
 
 PASSWORD = "correct horse battery"
 SECONDS = 2.21  # 55.25 pictures: 55
-WAIT = 120_000  # milliseconds
-MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")  # it beeps
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    program = find_chromium()
-    if program is None:
-        pytest.skip("no Chromium here; install one (Debian: apt install chromium)")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=[*FLAGS, *MICROPHONE])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -68,16 +54,16 @@ def test_a_click_through(browser, project, tmp_path):
         # A wrong file is a line, and rendering without a sound is another.
         page.set_input_files("#upload input[type=file]", notes)
         page.wait_for_selector("#sound .ls-error")
-        assert "notes.txt: not a sound or video file" in page.inner_text("#sound")
+        assert "notes.txt: not an audio or video file" in page.inner_text("#sound")
         page.click("#go")
         page.wait_for_selector("#result .ls-error")
-        assert "no sound yet" in page.inner_text("#result")
+        assert "no audio yet" in page.inner_text("#result")
         page.click("#upload button[aria-label*='emove'], #upload button[aria-label='Clear']")
 
         # A video is made, plays, and is downloaded whole.
         page.set_input_files("#upload input[type=file]", speech)
         page.wait_for_selector("#sound audio")
-        assert "2.2 s of sound" in page.inner_text("#sound")
+        assert "2.2 s of audio" in page.inner_text("#sound")
         page.click("#go")
         page.wait_for_selector("#result video")
         page.evaluate("v = document.querySelector('#result video'); v.muted = true; v.play()")
@@ -94,9 +80,9 @@ def test_a_click_through(browser, project, tmp_path):
         # Another one is cancelled, and nothing is left of it.
         page.click("#upload button[aria-label*='emove'], #upload button[aria-label='Clear']")
         page.set_input_files("#upload input[type=file]", long)
-        page.wait_for_selector("text=900.0 s of sound")
+        page.wait_for_selector("text=900.0 s of audio")
         page.click("#go")
-        page.wait_for_selector("text=of 22500 pictures")
+        page.wait_for_selector("text=of 22500 frames")
         (work,) = (project / "tmp").glob("lipsync-page-*")
         assert list((work / "jobs").iterdir())
         page.click("#cancel")
@@ -223,3 +209,34 @@ def log_in(address: str, password: str) -> tuple[int, str]:
             return response.status, "; ".join(cookie.split(";")[0] for cookie in given)
     except urllib.error.HTTPError as error:
         return error.code, ""
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            ["--use-fake-device-for-media-stream", "--deny-permission-prompts"],
+            "The microphone was refused. Allow it for this page",
+        ),
+        (["--use-fake-ui-for-media-stream"], "No microphone was found. Connect one"),
+    ],
+)
+def test_a_microphone_that_cannot_be_had_is_a_line(browser, project, tmp_path, options, words):
+    speech = write_tone(tmp_path / "speech.wav", 1)
+    with running_app(project) as address:
+        chromium = browser.browser_type.launch(
+            executable_path=find_chromium(), args=[*FLAGS, *options]
+        )
+        page = chromium.new_page()
+        page.set_default_timeout(WAIT)
+        page.goto(address)
+        page.wait_for_selector("#avatar-card .ls-avatar img")
+        assert not page.is_visible("#microphone .ls-error")
+        page.get_by_role("tab", name="Record").click()
+        page.click("#record button.record-button")
+        page.wait_for_selector("#microphone .ls-error")
+        assert words in page.inner_text("#microphone")
+        page.get_by_role("tab", name="Audio file").click()
+        page.set_input_files("#upload input[type=file]", speech)
+        page.wait_for_selector("#sound audio")
+        chromium.close()

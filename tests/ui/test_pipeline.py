@@ -350,7 +350,7 @@ def test_a_training_of_a_terminal_is_shown_and_stopped(project, fake_dvc):
         training(psutil.Process(stage.pid), project)
         html = pipeline_html(project, ["alice"], read_stages(project), Status(), Runs(project))
         assert "epoch 40 of 100" in html
-        assert "123 samples a second" in html
+        assert "123 samples per second" in html
         assert "1 min 15 s left" in html
         assert "width:40.5%" in html
         assert html.count("<polyline") == 2
@@ -384,4 +384,4 @@ def test_losses_of_an_ended_training_come_from_its_log(project):
     stages = [Stage("train_generator", True, (), ())]
     html = pipeline_html(project, ["alice"], stages, Status({}, 0), Runs(project))
     assert "held-out loss: 0.6667 after epoch 3, lowest 0.6667" in html
-    assert "everything is fresh" in html
+    assert "up to date" in html

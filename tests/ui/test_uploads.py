@@ -74,8 +74,8 @@ def test_no_sound_is_explained_with_the_name_that_its_owner_knows(folder):
     with wave.open(str(folder / "empty.wav"), "wb") as file:
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
     for name, why in (
-        ("notes.txt", "not a sound or video file"),
-        ("cut.wav", r"not a sound or video file that is known here \(Invalid data"),
+        ("notes.txt", "not an audio or video file"),
+        ("cut.wav", r"not an audio or video file that is known here \(Invalid data"),
         ("empty.wav", "its audio is empty"),
     ):
         with pytest.raises(LipsyncError, match=rf"^{name}: {why}") as error:
@@ -95,7 +95,7 @@ def test_a_playlist_may_not_name_files_of_the_server(folder, tmp_path):
         f"{secret}\n#EXT-X-ENDLIST\n"
     )
     for path in (playlist, hls):
-        with pytest.raises(LipsyncError, match="not a sound or video file that is known here"):
+        with pytest.raises(LipsyncError, match="not an audio or video file that is known here"):
             check_upload(path, folder, MB, 60)
     (folder / secret.name).write_bytes(secret.read_bytes())
     with open_input(playlist) as container:

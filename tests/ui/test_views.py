@@ -8,7 +8,8 @@ import pytest
 
 from lipsync.evaluation.summary import LINES
 from lipsync.ui.charts import curve
-from lipsync.ui.gallery_view import HEADLINES, gallery, verdict
+from lipsync.ui.gallery_view import HEADLINES, gallery
+from lipsync.ui.judging import verdict
 from lipsync.ui.library import Library
 from lipsync.ui.page import css
 from lipsync.ui.settings import Settings
@@ -33,7 +34,7 @@ def test_durations_and_ages():
     assert [ago(s) for s in (3, 42, 250, 7800)] == [
         "just now", "42 s ago", "4 min ago", "2 h 10 min ago",
     ]  # fmt: skip
-    assert 'style="width:100.0%"' in bar(1.7)
+    assert 'style="width:100.0%"' in bar(1.7, "all")
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_strangers_names_are_text(tmp_path, workspace, tiny_folder):
 
 def test_an_avatar_is_shown_by_its_film(workspace, tiny_folder, tmp_path):
     html = avatar_card("tiny", tiny_folder, workspace)
-    assert "128 × 96, 25 pictures a second" in html
+    assert "128 × 96, 25 frames per second" in html
     (still,) = re.findall(r'src="gradio_api/file=([^"]+)"', html)
     assert Path(still).read_bytes()[:2] == b"\xff\xd8"
     assert avatar_card("tiny", tiny_folder, workspace) == html

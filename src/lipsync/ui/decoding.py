@@ -27,14 +27,14 @@ CONTAINERS = (
     "mp3,mpeg,mpegts,ogg,opus,tta,voc,w64,wav,webm,wv"
 )
 LEAST_TIME = 60.0  # seconds that the process may take, and
-TIME_SHARE = 0.5  # so many for each second of sound that is allowed
+TIME_SHARE = 0.5  # so many for each second of audio that is allowed
 MEMORY = 4 << 30  # bytes of address space that the process may take, where the system can limit it
 
 
 def decode_apart(path: Path, wav: Path, max_seconds: float) -> float:
-    """Decode ``path`` into ``wav`` in another process; returns the seconds of sound.
+    """Decode ``path`` into ``wav`` in another process; returns the seconds of audio.
 
-    Raises LipsyncError if it is no sound or too long, or if the process crashes or takes too long.
+    Raises LipsyncError if it is no audio or too long, or if the process crashes or takes too long.
     """
     command = [sys.executable, "-m", "lipsync.ui.decoding", str(path), str(wav), str(max_seconds)]
     try:
@@ -65,7 +65,7 @@ def _decode(path: Path, wav: Path, max_seconds: float) -> float:
     except LipsyncError as error:
         why = str(error).split("(", 1)[-1].split(")", 1)[0]
         raise LipsyncError(
-            f"{path}: not a sound or video file that is known here ({why}); "
+            f"{path}: not an audio or video file that is known here ({why}); "
             "convert it to wav, mp3 or mp4"
         ) from None
     rate = source_rate(path)

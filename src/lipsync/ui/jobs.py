@@ -18,14 +18,14 @@ from lipsync.ui.models import LoadedAvatars
 from lipsync.ui.uploads import Upload, named
 
 MOST_WAITING = 20  # jobs, the running one among them
-RATE_WINDOW = 5.0  # seconds that pictures a second are counted over
+RATE_WINDOW = 5.0  # seconds that frames per second are counted over
 log = logging.getLogger(__name__)
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 
 class Cancelled(Exception):  # noqa: N818  what happened is no error
-    """Raised between two pictures of a rendering that nobody wants any more."""
+    """Raised between two frames of a rendering that nobody wants any more."""
 
 
 class QueueFull(LipsyncError):  # noqa: N818  what happened is no error of the page's
@@ -38,9 +38,9 @@ class Job:
 
     Attributes:
         owner: session of the browser that asked for it
-        folder: of its own while it lasts, with the sound, that nobody removes under it
-        done, total: pictures; 0 of 0 until it is known how many there will be
-        rate: pictures a second
+        folder: of its own while it lasts, with the audio, that nobody removes under it
+        done, total: frames; 0 of 0 until it is known how many there will be
+        rate: frames per second
         error: one line
         video: once it is done
     """
@@ -74,7 +74,7 @@ class Job:
         return (self.total - self.done) / self.rate if self.rate > 0 else None
 
     def seen(self, done: int, total: int) -> None:
-        """Note a picture; raises Cancelled if nobody wants the video any more."""
+        """Note a frame; raises Cancelled if nobody wants the video any more."""
         if not self.wanted:
             raise Cancelled
         now = time.monotonic()
@@ -115,7 +115,7 @@ class RenderQueue:
     def submit(self, owner: str, avatar: Path, upload: Upload, options: RenderOptions) -> Job:
         """Queue a rendering.
 
-        Raises LipsyncError if the owner has one already, or the sound is gone; QueueFull.
+        Raises LipsyncError if the owner has one already, or the audio is gone; QueueFull.
         """
         job = Job(owner, avatar, upload, options, self._folder / secrets.token_hex(16))
         with self._changed:
@@ -136,7 +136,7 @@ class RenderQueue:
         return job
 
     def cancel(self, owner: str) -> None:
-        """Stop the owner's rendering at the next picture, or take it out of the queue."""
+        """Stop the owner's rendering at the next frame, or take it out of the queue."""
         with self._changed:
             for job in list(self._jobs):
                 if job.owner == owner:
@@ -193,7 +193,7 @@ class RenderQueue:
 
 
 def _keep(sound: Path, target: Path) -> None:
-    """The sound under a second name, that stays when the first one is removed."""
+    """The audio under a second name, that stays when the first one is removed."""
     try:
         os.link(sound, target)
     except FileNotFoundError:

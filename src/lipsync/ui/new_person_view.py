@@ -59,7 +59,7 @@ def situation_card(now: Situation, new: NewPerson, workspace: Workspace) -> str:
 
 def _headed(state: State, content: str) -> str:
     return (
-        f'<section class="ls-card"><h3>Source video <small>{escape(state.file)}</small></h3>'
+        f'<section class="ls-card"><h2>Source video <small>{escape(state.file)}</small></h2>'
         f"{content}</section>"
     )
 
@@ -72,7 +72,7 @@ def checking_card(now: Situation, new: NewPerson, workspace: Workspace) -> str:
         spent = time.time() - now.state.taken
         left = duration(spent * (1 - now.checked) / now.checked)
         words += f": {now.checked:.0%}, about {left} left"
-    card = f'<p role="status">{words}</p>{bar(now.checked)}'
+    card = f"<p>{words}</p>{bar(now.checked, 'Frames read')}"
     if now.first_look is None:
         return card
     first = now.first_look
@@ -94,7 +94,8 @@ def _strip(path: Path, workspace: Workspace) -> str:
 
 def _lead(verdict: str, words: str) -> str:
     return (
-        f'<p class="ls-verdict ls-{verdict}" role="status"><span class="ls-lamp"></span>{words}</p>'
+        f'<p class="ls-verdict ls-{verdict}" data-say="{escape(words)}">'
+        f'<span class="ls-lamp"></span>{words}</p>'
     )
 
 
@@ -177,14 +178,14 @@ def _page(page: Path, workspace: Workspace) -> str:
     except LipsyncError:
         return ""
     return (
-        f'<details id="ls-curves"><summary>Pictures and curves</summary>'
+        f'<details id="ls-curves"><summary>Frames and curves</summary>'
         f'<a href="{place}" target="_blank"><img src="{place}" alt="Faces from the leftmost to the '
         'rightmost, mouth opening, head angles and loudness over time"></a></details>'
     )
 
 
 def training_card(now: Situation, new: NewPerson, workspace: Workspace) -> str:
-    """Progress by stage, time left, and the sample picture of the last epoch."""
+    """Progress by stage, time left, and the sample frames of the last epoch."""
     assert now.state is not None
     person = now.state.person
     done = len(now.stages) - len(now.left)
@@ -199,11 +200,15 @@ def training_card(now: Situation, new: NewPerson, workspace: Workspace) -> str:
         words = now.why
     running, share = _running(now, new.project)
     rows = "".join(_stage(stage.name, now) for stage in now.stages)
-    bar_ = bar((done + share) / max(1, len(now.stages))) if now.phase == "training" else ""
+    bar_ = (
+        bar((done + share) / max(1, len(now.stages)), "All stages")
+        if now.phase == "training"
+        else ""
+    )
     failed = now.phase == "stopped" and now.why.startswith("failed")
-    head = error_line(words) if failed else f'<p role="status">{escape(words)}</p>'
+    head = error_line(words) if failed else f'<p data-say="{escape(words)}">{escape(words)}</p>'
     return (
-        f'<section class="ls-card"><h3>{escape(person)}</h3>{head}{bar_}{running}'
+        f'<section class="ls-card"><h2>{escape(person)}</h2>{head}{bar_}{running}'
         f'<div class="ls-shown"><ul class="ls-stages">{rows}</ul>'
         f"{_picture(new.project, person, workspace)}</div>{_log(new)}</section>"
     )
@@ -215,7 +220,7 @@ def _running(now: Situation, project: Path) -> tuple[str, float]:
     for told in trainings(project, now.state.person):
         if now.phase == "training" and told.stage in now.working and told.epochs:
             part = told.epoch + (told.step / told.steps if told.steps else 0)
-            head = f"<h4>{escape(STAGE_WORDS.get(told.stage, told.stage))}</h4>"
+            head = f"<h3>{escape(STAGE_WORDS.get(told.stage, told.stage))}</h3>"
             return head + progress(told), min(1.0, part / told.epochs)
     return "", 0.0
 
@@ -256,7 +261,7 @@ def _log(new: NewPerson) -> str:
     if run is None:
         return ""
     said = escape(run.tail(25))
-    return f'<details id="ls-said"><summary>What it says</summary><pre>{said}</pre></details>'
+    return f'<details id="ls-said"><summary>Log</summary><pre>{said}</pre></details>'
 
 
 def recorder(max_upload: int) -> str:

@@ -15,7 +15,8 @@ from lipsync.ui.tabs import gallery_tab, new_person_tab, pipeline_tab, speak_tab
 from lipsync.ui.workspace import Workspace
 
 CONSENT = (
-    '<header class="ls-head"><h1>lipsync</h1><p>Let an avatar speak any sound. '
+    '<header class="ls-head"><h1>lipsync</h1><p>Generate a video of an avatar that speaks any '
+    "audio. "
     "<strong>Only with the consent of the person who is shown.</strong> Every video is labelled "
     "as synthetic in its metadata.</p></header>"
 )
@@ -61,13 +62,14 @@ def theme() -> gr.themes.Base:
         font_mono=MONO,
         radius_size=gr.themes.sizes.radius_lg,
     )
-    return base.set(  # WCAG's contrast of 4.5 : 1, which Gradio's own subdued text misses
+    return base.set(  # WCAG's contrast of 4.5 : 1, which Gradio's own colours miss
+        color_accent="*primary_700",
         body_text_color_subdued="*neutral_500",
         body_text_color_subdued_dark="*neutral_400",
         button_primary_background_fill="*primary_700",
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_dark="*primary_700",
-        button_primary_background_fill_hover_dark="*primary_600",
+        button_primary_background_fill_hover_dark="*primary_800",
     )
 
 

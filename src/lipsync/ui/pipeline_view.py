@@ -15,7 +15,7 @@ from lipsync.ui.status import Status
 from lipsync.ui.words import ago, bar, duration, error_line, note_line
 
 SHOWN_REASONS = 4
-WORDS = {"fresh": "fresh", "stale": "stale", "follows": "follows", "unknown": "unknown"}
+WORDS = {"fresh": "up to date", "stale": "out of date", "follows": "follows", "unknown": "unknown"}
 
 
 def pipeline(
@@ -38,12 +38,12 @@ def pipeline(
             states = stage_states(stages, status.stages, person)
         rows = "".join(_stage(state, state.stage.name in working) for state in states)
         stale = sum(state.state in ("stale", "follows") for state in states)
-        summary = {0: "everything is fresh"}.get(stale, f"{stale} of {len(states)} stages to run")
+        summary = {0: "up to date"}.get(stale, f"{stale} of {len(states)} stages to run")
         if status.stages is None:
             summary = ""
         parts.append(
-            f'<section class="ls-card"><h3>{escape(person)} <small>{summary}</small></h3>'
-            f'{_trainings(project, person)}<ul class="ls-stages">{rows}</ul></section>'
+            f'<section class="ls-card"><h2>{escape(person)} <small>{summary}</small></h2>'
+            f'<ul class="ls-stages">{rows}</ul>{_trainings(project, person)}</section>'
         )
     return "".join(parts)
 
@@ -75,11 +75,11 @@ def _when(status: Status) -> str:
 
 
 def _run(run: Run) -> str:
-    what = "the generator" if run.what == "generator" else "everything"
+    what = "training" if run.what == "generator" else "all stages"
     line = f"{run.person}, {what}: {run.outcome()}"
     failed = not run.alive and run.process.returncode != 0 and not run.stopped
     said = escape(run.tail(25))
-    log = f'<details id="ls-log"><summary>What it says</summary><pre>{said}</pre></details>'
+    log = f'<details id="ls-log"><summary>Log</summary><pre>{said}</pre></details>'
     return (error_line(line) if failed else note_line(line)) + log
 
 
@@ -108,7 +108,7 @@ def _trainings(project: Path, person: str) -> str:
         curves = curve("training loss", [(epoch, loss) for epoch, loss, _ in rows])
         curves += curve("held-out loss", [(epoch, loss) for epoch, _, loss in rows])
         parts.append(
-            f'<div class="ls-training"><h4>{stage}</h4>{progress(telemetry) if telemetry else ""}'
+            f'<div class="ls-training"><h3>{stage}</h3>{progress(telemetry) if telemetry else ""}'
             f'<div class="ls-curves">{curves}</div></div>'
         )
     return "".join(parts)
@@ -120,11 +120,11 @@ def progress(telemetry: Telemetry) -> str:
     done = telemetry.epoch + (telemetry.step / telemetry.steps if telemetry.steps else 0)
     words = [f"epoch {telemetry.epoch} of {telemetry.epochs}"]
     if running:
-        words.append(f"{telemetry.rate:.3g} samples a second")
+        words.append(f"{telemetry.rate:.3g} samples per second")
         words += [f"{duration(telemetry.left)} left"] if telemetry.left else []
     else:
         ended = "interrupted" if telemetry.state == "running" else telemetry.state
         words += [ended, ago(time.time() - telemetry.updated)]
     spans = "".join(f"<span>{escape(word)}</span>" for word in words)
-    share = bar(done / telemetry.epochs) if running and telemetry.epochs else ""
+    share = bar(done / telemetry.epochs, telemetry.stage) if running and telemetry.epochs else ""
     return f'<div class="ls-progress">{spans}</div>{share}'

@@ -22,7 +22,7 @@ class Settings:
         further: folders that hold avatars, or are one
         password: None where everybody on this computer may use the page
         max_upload: bytes of an uploaded file
-        max_seconds: of its sound
+        max_seconds: of its audio
     """
 
     project: Path

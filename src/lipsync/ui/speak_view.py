@@ -1,4 +1,4 @@
-"""What the page says of an avatar, a sound and a rendering, as HTML."""
+"""What the page says of an avatar, an audio file and a rendering, as HTML."""
 
 import hashlib
 from html import escape
@@ -10,22 +10,28 @@ from lipsync.media.video import read_frames
 from lipsync.rendering.avatar import FRAMES, INFO, AvatarInfo
 from lipsync.ui.jobs import Job
 from lipsync.ui.uploads import Upload
-from lipsync.ui.words import bar, duration, error_line, note_line
+from lipsync.ui.words import bar, duration, error_line, note_line, quarter
 from lipsync.ui.workspace import Workspace, url
+
+RENDERING = "Rendering"
 
 
 def avatar_card(name: str, folder: Path, workspace: Workspace) -> str:
-    """A still of the avatar's film, and what it is. A damaged avatar is told in one line."""
+    """A frame of the avatar's source video, and what it is; an error where it is damaged."""
     info = read_info(folder)
     if info is None:
         return error_line(f"{name}: {INFO} cannot be read; export the avatar again")
     still = poster(folder / FRAMES, workspace)
-    picture = f'<img src="{escape(url(still))}" alt="{escape(name)}">' if still else ""
+    picture = (
+        f'<img src="{escape(url(still))}" alt="{escape(name)}, a frame of the source video">'
+        if still
+        else ""
+    )
     seconds = info.frames / info.fps
     return (
         f'<div class="ls-avatar">{picture}<div><strong>{escape(name)}</strong>'
-        f"<span>{info.width} × {info.height}, {info.fps:g} pictures a second</span>"
-        f"<span>{info.frames} frames of film ({duration(seconds)})</span>"
+        f"<span>{info.width} × {info.height}, {info.fps:g} frames per second</span>"
+        f"<span>source video: {info.frames} frames ({duration(seconds)})</span>"
         f"<span>speech encoder: {escape(info.speech.encoder)}</span></div></div>"
     )
 
@@ -39,7 +45,7 @@ def read_info(folder: Path) -> AvatarInfo | None:
 
 
 def poster(video: Path, workspace: Workspace) -> Path | None:
-    """A video's first picture as JPEG; None where it cannot be read."""
+    """A video's first frame as JPEG; None where it cannot be read."""
     import cv2
 
     try:
@@ -56,11 +62,12 @@ def poster(video: Path, workspace: Workspace) -> Path | None:
 
 
 def sound_card(upload: Upload) -> str:
-    """The sound's name and length, and a player."""
+    """The audio file's name and length, and a player."""
     return (
         f'<div class="ls-sound"><p><strong>{escape(upload.name)}</strong> '
-        f"{upload.seconds:.1f} s of sound</p>"
-        f'<audio controls preload="metadata" src="{escape(url(upload.path))}"></audio></div>'
+        f"{upload.seconds:.1f} s of audio</p>"
+        f'<audio controls preload="metadata" aria-label="Your audio" '
+        f'src="{escape(url(upload.path))}"></audio></div>'
     )
 
 
@@ -72,17 +79,20 @@ def job_card(job: Job, ahead: int) -> str:
         return note_line("Cancelled; nothing is left of it.")
     if job.state == "waiting":
         videos = "one video is" if ahead == 1 else f"{ahead} videos are"
-        return note_line(f"Waiting: {videos} before yours. Keep this page open.") + bar(0)
+        return note_line(f"Waiting: {videos} before yours. Keep this page open.") + bar(
+            0, RENDERING
+        )
     if job.state == "done":
         return result_card(job)
     if not job.total:
-        return note_line("Loading the avatar and listening to the sound …") + bar(0)
+        return note_line("Loading the avatar and computing audio features …") + bar(0, RENDERING)
     left = "" if job.left is None else f"{duration(job.left)} left"
+    share = job.done / job.total
     return (
-        '<div class="ls-progress">'
-        f"<span>{job.done} of {job.total} pictures</span>"
-        f"<span>{job.rate:.0f} a second</span><span>{left}</span></div>"
-    ) + bar(job.done / job.total)
+        f'<div class="ls-progress" {quarter(share, RENDERING)}>'
+        f"<span>{job.done} of {job.total} frames</span>"
+        f"<span>{job.rate:.0f} frames per second</span><span>{left}</span></div>"
+    ) + bar(share, RENDERING)
 
 
 def result_card(job: Job) -> str:
@@ -92,9 +102,10 @@ def result_card(job: Job) -> str:
     place = escape(url(job.video))
     megabytes = job.video.stat().st_size / 1e6
     return (
-        f'<div class="ls-result"><video controls playsinline preload="metadata" src="{place}">'
-        "</video>"
-        f'<div class="ls-row"><span>{job.rendered.pictures} pictures, '
+        '<div class="ls-result" data-say="The video is finished.">'
+        f'<video controls playsinline preload="metadata" aria-label="Generated video" '
+        f'src="{place}"></video>'
+        f'<div class="ls-row"><span>{job.rendered.pictures} frames, '
         f"{job.rendered.seconds:.1f} s, {megabytes:.1f} MB, labelled as synthetic</span>"
         f'<a class="ls-button" href="{place}" download>Download</a></div></div>'
     )

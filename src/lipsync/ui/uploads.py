@@ -1,4 +1,4 @@
-"""Sound from a browser: a stranger's file under a stranger's name."""
+"""Audio from a browser: a stranger's file under a stranger's name."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from lipsync.errors import LipsyncError
 from lipsync.ui.decoding import decode_apart
 
-DECODED = ".lipsync.wav"  # ends the name of an upload's sound, beside it
+DECODED = ".lipsync.wav"  # ends the name of an upload's audio, beside it
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Upload:
     Attributes:
         path: where it lies; for the browser's player
         name: what its owner calls it
-        seconds: of sound
+        seconds: of audio
         sound: a WAV of it, decoded; all that the server itself reads
     """
 
@@ -29,19 +29,19 @@ class Upload:
 def check_upload(
     file: object, folder: Path, max_bytes: int, max_seconds: float, name: str | None = None
 ) -> Upload:
-    """Whether a file is sound that may be rendered.
+    """Whether a file is audio that may be rendered.
 
     Args:
         file: path as the browser's request gave it
         folder: of uploads; nothing outside of it is looked at
         name: shown in place of the file's
     Raises:
-        LipsyncError: it is elsewhere, gone, too large, too long, of no known kind, or has no sound.
+        LipsyncError: it is elsewhere, gone, too large, too long, of no known kind, or has no audio.
     """
     path = Path(str(file)).resolve()
     name = name or shown_name(path)
     if not path.is_relative_to(folder.resolve()) or not path.is_file():
-        raise LipsyncError("the sound is not there any more; upload or record it again")
+        raise LipsyncError("the audio file is not there any more; upload or record it again")
     size = path.stat().st_size
     if size > max_bytes:
         raise LipsyncError(

@@ -22,12 +22,13 @@ def ago(seconds: float) -> str:
     return f"{duration(seconds)} ago"
 
 
-def bar(share: float) -> str:
-    """A progress bar; ``share`` 0..1."""
+def bar(share: float, label: str) -> str:
+    """A progress bar; ``share`` 0..1. ``label`` is what a screen reader calls it."""
     percent = 100 * min(1.0, max(0.0, share))
     return (
-        f'<div class="ls-bar" role="progressbar" aria-valuenow="{percent:.0f}" aria-valuemin="0" '
-        f'aria-valuemax="100"><span style="width:{percent:.1f}%"></span></div>'
+        f'<div class="ls-bar" role="progressbar" aria-label="{escape(label)}" '
+        f'aria-valuenow="{percent:.0f}" aria-valuemin="0" aria-valuemax="100">'
+        f'<span style="width:{percent:.1f}%"></span></div>'
     )
 
 
@@ -37,3 +38,8 @@ def error_line(message: str) -> str:
 
 def note_line(message: str) -> str:
     return f'<p class="ls-note">{escape(message)}</p>'
+
+
+def quarter(share: float, what: str) -> str:
+    """What a screen reader says of progress, as ``data-say``: it changes with each quarter only."""
+    return f'data-say="{escape(what)}: {25 * int(4 * min(1.0, max(0.0, share)))} percent done"'

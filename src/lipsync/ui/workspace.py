@@ -62,8 +62,10 @@ class Workspace:
                 except OSError:
                     continue  # not empty, or gone meanwhile
 
-    def copy(self, file: Path) -> Path:
+    def copy(self, file: Path, suffix: str = "") -> Path:
         """A copy of one of the project's files that browsers may have.
+
+        ``suffix`` ends its name where the file's own has none, as in DVC's cache.
 
         Raises LipsyncError if the file cannot be read.
         """
@@ -73,7 +75,7 @@ class Workspace:
             if key not in self._known:
                 with file.open("rb") as stream:
                     digest = hashlib.file_digest(stream, "sha256").hexdigest()
-                target = self.pictures / f"{digest[:32]}{file.suffix}"
+                target = self.pictures / f"{digest[:32]}{suffix or file.suffix}"
                 if not target.exists():
                     temporary = target.with_name(f".{target.name}.{threading.get_ident()}")
                     shutil.copyfile(file, temporary)

@@ -1,7 +1,6 @@
 """Drop or record a video, see whether it is fit, press one button, watch, speak."""
 
 from collections.abc import Callable
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -10,7 +9,7 @@ from lipsync.errors import LipsyncError
 from lipsync.presets import PRESETS
 from lipsync.ui.new_person import AS_PROJECT, Situation
 from lipsync.ui.new_person_view import recorder, situation_card
-from lipsync.ui.tabs import EVENT, INTERVAL, if_visible
+from lipsync.ui.tabs import EVENT, INTERVAL, LIVE, if_visible, script
 from lipsync.ui.tabs.speak_tab import Choose
 from lipsync.ui.words import error_line, note_line
 
@@ -18,14 +17,14 @@ if TYPE_CHECKING:
     from lipsync.ui.page import Parts
 
 STARTS = [
-    ("As the base: people it has learned from; minutes of video are enough", "base"),
-    ("From nothing: this video alone", "nothing"),
+    ("The base: networks trained on other people; minutes of video are enough", "base"),
+    ("Nothing: trained on this video alone", "nothing"),
 ]
 PRESET_CHOICES = [
     ("As params.yaml says", AS_PROJECT),
     *((f"{name}: {preset.about}", name) for name, preset in PRESETS.items()),
 ]
-PRESET_INFO = "The size of the crop stays that of params.yaml, for it is the same for everybody."
+PRESET_INFO = "Quality against training time. crop.size is the same for everybody."
 
 
 def build(
@@ -47,20 +46,28 @@ def build(
                 height=200,
             )
         with gr.Column(min_width=320):
-            code = (files("lipsync.ui") / "recorder.js").read_text(encoding="utf-8")
             gr.HTML(
                 recorder(parts.settings.max_upload),
-                js_on_load=code,
+                js_on_load=script("recorder.js"),
                 elem_id="recorder",
                 padding=False,
             )
-    answer = gr.HTML(elem_id="new-answer", padding=False)
+    answer = gr.HTML(js_on_load=LIVE, elem_id="new-answer", padding=False)
     with gr.Column(visible=False) as form:
-        with gr.Row():
+        with gr.Row(elem_classes="ls-controls"):
             name = gr.Textbox(
-                label="Name", info="a-z, 0-9, - and _", max_length=64, elem_id="new-name"
+                label="Name",
+                info="Of the person, in params.yaml: a-z, 0-9, - and _",
+                max_length=64,
+                elem_id="new-name",
             )
-            base = gr.Radio(STARTS, value="base", label="Start", elem_id="new-base")
+            base = gr.Radio(
+                STARTS,
+                value="base",
+                label="Start from",
+                info="Which weights the training begins with",
+                elem_id="new-base",
+            )
             preset = gr.Dropdown(
                 PRESET_CHOICES,
                 value=AS_PROJECT,
@@ -82,7 +89,7 @@ def build(
         another = gr.Button(
             "Use another video", visible=False, scale=0, min_width=200, elem_id="new-another"
         )
-    shown = gr.HTML(elem_id="new-person", padding=False)
+    shown = gr.HTML(js_on_load=LIVE, elem_id="new-person", padding=False)
     seen = [last, source, form, name, cancel, resume, talk, another, shown]
 
     def view(before: tuple[str, str], *, always: bool = False) -> list[Any]:

@@ -8,7 +8,7 @@ from lipsync.errors import LipsyncError
 from lipsync.pipeline import read_stages
 from lipsync.ui.pipeline_view import pipeline
 from lipsync.ui.runs import What
-from lipsync.ui.tabs import EVENT, INTERVAL, if_visible
+from lipsync.ui.tabs import EVENT, INTERVAL, LIVE, if_visible
 from lipsync.ui.words import error_line, note_line
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ def build(parts: "Parts", page: gr.Blocks, tab: gr.Tab) -> None:
     with gr.Row(elem_classes="ls-controls"):
         person = gr.Dropdown([], label="Person", elem_id="person")
         train = gr.Button("Train", variant="primary", elem_id="train", scale=2)
-        everything = gr.Button("Run everything", elem_id="everything")
+        everything = gr.Button("Run all stages", elem_id="everything")
         stop = gr.Button("Stop", variant="stop", elem_id="stop")
-        again = gr.Button("Check again", elem_id="again")
-    answer = gr.HTML(elem_id="answer", padding=False)
+        again = gr.Button("Refresh status", elem_id="again")
+    answer = gr.HTML(js_on_load=LIVE, elem_id="answer", padding=False)
     shown = gr.HTML(elem_id="pipeline", padding=False)
     last = gr.State("")
     timer, visible = gr.Timer(INTERVAL), gr.Checkbox(visible=False)

