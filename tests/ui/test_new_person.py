@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -326,9 +327,17 @@ def test_who_has_every_stage_is_finished(new, project, uploads, judged, fake_run
         (project / out).write_bytes(b"x")
     stages = {f"{stage}@alice": {"cmd": "x"} for stage in ("extract_frames", "export")}
     (project / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
-    assert new.look().phase == "training", "it has not ended yet"
+    (project / ".scratch/run").mkdir(parents=True, exist_ok=True)
+    told = {"left": 100.4, "updated": time.time()}
+    (project / ".scratch/run/time_left.json").write_text(json.dumps(told))
+    now = new.look()
+    assert now.phase == "training", "it has not ended yet"
+    with Workspace() as workspace:
+        html = training_card(now, new, workspace)
+    assert '<p data-say="2 of 2 stages done">2 of 2 stages done, about 1 min 40 s left</p>' in html
     end(new)
     assert new.look().phase == "finished"
+    assert new.look().time_left is None
 
 
 def test_a_check_that_the_page_took_along_begins_again(new, project, uploads):

@@ -194,10 +194,9 @@ def training_card(now: Situation, new: NewPerson, workspace: Workspace) -> str:
         "stopped": now.why,
         "finished": "ready to speak",
     }[now.phase]
-    if now.time_left:
-        words += f", about {duration(now.time_left)} left"
     if now.phase == "training" and now.why.startswith("stopping"):
         words = now.why
+    left = f", about {duration(now.time_left)} left" if now.time_left else ""
     running, share = _running(now, new.project)
     rows = "".join(_stage(stage.name, now) for stage in now.stages)
     bar_ = (
@@ -206,7 +205,9 @@ def training_card(now: Situation, new: NewPerson, workspace: Workspace) -> str:
         else ""
     )
     failed = now.phase == "stopped" and now.why.startswith("failed")
-    head = error_line(words) if failed else f'<p data-say="{escape(words)}">{escape(words)}</p>'
+    head = (
+        error_line(words) if failed else f'<p data-say="{escape(words)}">{escape(words)}{left}</p>'
+    )
     return (
         f'<section class="ls-card"><h2>{escape(person)}</h2>{head}{bar_}{running}'
         f'<div class="ls-shown"><ul class="ls-stages">{rows}</ul>'
