@@ -51,7 +51,7 @@ def render(
     audio: Annotated[
         list[Path],
         typer.Option(
-            help="a sound or video file, a folder of them, a list (.txt, a path a line) or a "
+            help="an audio or video file, a folder of them, a list (.txt, a path a line) or a "
             "manifest (.json); may be given several times"
         ),
     ],
