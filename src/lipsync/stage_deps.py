@@ -2,10 +2,10 @@
 
 Under a stage's ``deps`` data come first, one a line, as people wrote them. The script and what it
 imports follow, and these lines are written here: file by file, but a package as its folder where
-the script imports most of it. DVC looks at each line for each person, which takes half a
-millisecond, and a person has fourteen stages: with files alone `dvc status` takes 1.4 times as long
-as with such folders. So an edit of one of the few other modules of the folder makes the stage stale
-for DVC. A training's fingerprint goes by the files alone.
+the script imports most of it. DVC looks at each line for each person, and files alone would make
+`dvc status` and `dvc repro` too slow (docs/architecture.md has the figures). So an edit of one of
+the few other modules of the folder makes the stage stale for DVC; a training's fingerprint goes by
+the imported files alone.
 """
 
 from pathlib import Path
