@@ -132,6 +132,11 @@ def test_the_code_of_each_stage_is_written_and_all_else_stays(project):
     assert set(others) - {"        - src/lipsync/gone.py"} <= set(lines)
 
 
+def test_a_new_stages_script_need_not_be_named(project):
+    new = with_code(PIPELINE.replace("        - stages/work.py\n", ""), Path())
+    assert new == with_code(PIPELINE, Path())
+
+
 def test_a_package_of_which_most_is_imported_stands_as_its_folder(project):
     files = {file for file in Path("src/lipsync/b").glob("*.py") if file.stem != "types"}
     assert by_package(files) == [Path("src/lipsync/b")]
@@ -142,3 +147,9 @@ def test_a_package_of_which_most_is_imported_stands_as_its_folder(project):
 def test_a_stage_without_its_script_is_one_line(project):
     with pytest.raises(LipsyncError, match=r"alone: .*stages/gone\.py"):
         with_code(PIPELINE.replace("python stages/work.py", "python stages/gone.py"), Path())
+
+
+def test_deps_in_one_line_are_refused_not_lost(project):
+    text = "stages: {a: {cmd: python stages/work.py, deps: [stages/work.py]}}"
+    with pytest.raises(LipsyncError, match=r"a: .*one a line"):
+        with_code(text, Path())

@@ -28,27 +28,31 @@ def with_code(text: str, project: Path) -> str:
     """The text of a dvc.yaml, with the code that each stage runs at the end of its deps.
 
     A stage's command is a program and its script, whose path is relative to ``project``. Raises
-    LipsyncError that names the stage if it has no deps or its script is missing.
+    LipsyncError that names the stage if it has no deps, one a line, or its script is missing.
     """
     lines = text.splitlines(keepends=True)
     # From the end, so that the lines of the stages before keep their numbers.
     for name, stage in reversed(_entries(_entries(yaml.compose(text, LOADER))["stages"]).items()):
         body = _entries(stage)
         body = _entries(body["do"]) if "do" in body else body
-        script = Path(body["cmd"].value.split()[1])
-        if "deps" not in body or not (project / script).is_file():
-            raise LipsyncError(f"{name}: has no deps, or no file {script}; mend its entry")
-        items = body["deps"].value
-        indent = lines[items[0].start_mark.line][: items[0].start_mark.column]
-        old = {i.start_mark.line for i in items if _is_code(i.value, script)}
-        last = max((i.start_mark.line for i in items if not _is_code(i.value, script)), default=-1)
-        first = items[0].start_mark.line
+        script, deps = Path(body["cmd"].value.split()[1]), body.get("deps")
+        if deps is None or deps.flow_style or not (project / script).is_file():
+            raise LipsyncError(f"{name}: has no deps, one a line, or no file {script}; mend it")
         imported = by_package(imported_files(project, [project / script]))
-        files = [script, *(path.relative_to(project) for path in imported)]
-        kept = [lines[i] for i in range(first, max(last, *old) + 1) if i not in old]
-        kept += [f"{indent}{file.as_posix()}\n" for file in files]
-        lines[first : max(last, *old) + 1] = kept
+        code = [script, *(path.relative_to(project) for path in imported)]
+        _replace_code(lines, deps.value, script, [path.as_posix() for path in code])
     return "".join(lines)
+
+
+def _replace_code(lines: list[str], deps: list[Any], script: Path, code: list[str]) -> None:
+    """Put ``code`` in place of a stage's deps on code; comments among its data stay."""
+    numbers = [dep.start_mark.line for dep in deps]
+    old = {dep.start_mark.line for dep in deps if dep.value.startswith(CODE)}
+    old |= {dep.start_mark.line for dep in deps if dep.value == script.as_posix()}
+    bullet = lines[numbers[0]][: deps[0].start_mark.column]
+    span = slice(numbers[0], numbers[-1] + 1)
+    data = [line for number, line in enumerate(lines[span], numbers[0]) if number not in old]
+    lines[span] = data + [f"{bullet}{path}\n" for path in code]
 
 
 def by_package(files: set[Path]) -> list[Path]:
@@ -60,10 +64,6 @@ def by_package(files: set[Path]) -> list[Path]:
         if len(files.intersection(folder.rglob("*.py"))) >= MOST * len([*folder.rglob("*.py")])
     }
     return sorted(chosen | {file for file in files if file.parent not in chosen})
-
-
-def _is_code(dep: str, script: Path) -> bool:
-    return dep.startswith(CODE) or dep == script.as_posix()
 
 
 def _entries(mapping: Any) -> dict[str, Any]:
