@@ -6,7 +6,7 @@ export PATH := $(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint types tests format lock sample
+.PHONY: help install demo test test-all lint types tests format deps lock sample
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ tests: install  ## pytest, two tests at a time, but the slow ones
 format: install  ## let ruff mend what it can
 	ruff check --fix .
 	ruff format .
+
+deps: install  ## write into dvc.yaml what code each stage imports
+	python -m lipsync.stage_deps
 
 lock: install  ## pin the newest dependencies that pyproject.toml allows
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-header \

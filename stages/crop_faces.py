@@ -12,7 +12,7 @@ from lipsync.faces.landmarks import LIPS
 from lipsync.faces.params import CropParams
 from lipsync.faces.storage import read_landmarks, read_shots, write_faces
 from lipsync.files import atomic_path
-from lipsync.media.video import probe, read_planes
+from lipsync.media.reader import probe, read_planes
 from lipsync.params import PersonParams
 from lipsync.progress import progress
 from lipsync.stage import stage

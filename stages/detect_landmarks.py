@@ -11,7 +11,7 @@ from lipsync.faces.shots import shots_with_face
 from lipsync.faces.storage import write_landmarks
 from lipsync.faces.tracker import FaceTracker
 from lipsync.files import atomic_path
-from lipsync.media.video import probe, read_frames
+from lipsync.media.reader import probe, read_frames
 from lipsync.params import PersonParams
 from lipsync.profiling.params import ProfileParams
 from lipsync.progress import progress

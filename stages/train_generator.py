@@ -16,7 +16,7 @@ from lipsync.generator.refine import torch_refine
 from lipsync.generator.task import GeneratorTask, choose_apart, material_of
 from lipsync.generator.weights import adapt_base, save_adapter, save_generator
 from lipsync.geometry.storage import read_geometry
-from lipsync.media.video import read_planes
+from lipsync.media.reader import read_planes
 from lipsync.params import PersonParams
 from lipsync.retrieval.exemplars import write_exemplars
 from lipsync.stage import stage

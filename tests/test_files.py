@@ -97,5 +97,5 @@ def test_what_systems_and_editors_leave_makes_no_stage_stale(project_copy, monke
     assert must(project, "dvc", "status", "--json").splitlines()[-1] == "{}"
     assert look() == before
     assert shell(project, "git", "status", "--short").stdout == ""
-    (project / "src/lipsync/syncnet/more.py").touch()
+    (project / "models/sample/inherited/more.json").touch()
     assert look() != before

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import av
 import numpy as np
@@ -18,6 +19,12 @@ from tests.project import SECONDS, change_params, must, ran, results, shell
 def project(project_copy):
     """One copy for all tests of this module, each of which goes on from the one before it."""
     return project_copy()
+
+
+def append(project: Path, text: str) -> None:
+    """Add to a module of the generator's training."""
+    with (project / "src/lipsync/generator/losses.py").open("a") as file:
+        file.write(text)
 
 
 def test_every_person_has_one_number_of_frames(project):
@@ -101,9 +108,19 @@ def test_another_rate_starts_anew(project):
     assert "continues" not in output
 
 
+def test_a_comment_trains_nothing_again(project):
+    """DVC hashes the file and runs the stage, which ends with its last checkpoint."""
+    before = results(project, "generator")
+    append(project, "# another thought\n")
+    output = must(project, "dvc", "repro", "train_generator@sample")
+    assert ran(output) == ["train_generator"]
+    assert "continues after epoch 1, step 0" in output
+    assert "epoch 1/1" not in output
+    assert results(project, "generator") == before
+
+
 def test_changed_code_starts_anew(project):
-    with (project / "src/lipsync/generator/losses.py").open("a") as file:
-        file.write("# another thought\n")
+    append(project, "ANOTHER = 1\n")
     output = must(project, "dvc", "repro", "train_generator@sample")
     assert ran(output) == ["train_generator"]
     assert "continues" not in output

@@ -1,5 +1,6 @@
 """What makes two trainings the same one, and what does not: dvc.yaml's stages on made-up data."""
 
+import ast
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,16 @@ def identity(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
     return made
 
 
+def without_docs(tree: ast.Module) -> ast.Module:
+    """The same program without any docstring."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            if ast.get_docstring(node) is not None:
+                node.body = node.body[1:]
+            node.body = node.body or [ast.Expr(ast.Constant("instead"))]
+    return tree
+
+
 def test_data_and_code_count(identity):
     before = identity()
     assert identity() == before
@@ -41,8 +52,42 @@ def test_data_and_code_count(identity):
     heard = identity()
     assert heard != before
     with Path("src/lipsync/generator/losses.py").open("a") as file:
-        file.write("# another thought\n")
+        file.write("ANOTHER = 1\n")
     assert identity() not in {before, heard}
+
+
+def test_comments_docstrings_and_formatting_of_no_module_count(identity):
+    before = identity()
+    for file in [*Path("src").rglob("*.py"), *Path("stages").glob("*.py")]:
+        tree = ast.parse(file.read_text())
+        file.write_text(
+            f'"""Said otherwise."""\n# unlike before\n{ast.unparse(without_docs(tree))}\n'
+        )
+    assert identity() == before
+
+
+def test_code_that_the_stage_does_not_import_does_not_count(identity):
+    """Not even where it lies in a folder that is a dep, nor when a new file joins that folder."""
+    before = identity()
+    for name in ("faces/tracker.py", "rendering/film.py", "training/onnx.py", "training/new.py"):
+        with (Path("src/lipsync") / name).open("a") as file:
+            file.write("ANOTHER = 1\n")
+    assert identity() == before
+
+
+def test_code_that_is_imported_inside_a_function_counts(identity):
+    """Even where nobody has run `make deps` since."""
+    before = identity()
+    added = Path("src/lipsync/faces/more.py")
+    added.write_text("SIZE = 1\n")
+    assert identity() == before
+    masks = Path("src/lipsync/faces/masks.py")
+    lazy = "def size():\n    from lipsync.faces import more\n    return more.SIZE\n"
+    masks.write_text(f"{masks.read_text()}\n{lazy}")
+    imported = identity()
+    assert imported != before
+    added.write_text("SIZE = 2\n")
+    assert identity() not in {before, imported}
 
 
 def test_the_trainings_own_epochs_do_not_count_and_other_params_do(identity, tmp_path):

@@ -157,9 +157,10 @@ def test_what_makes_another_training(project, monkeypatch):
     cosine = train.model_copy(update={"schedule": "cosine"})
     assert identity(train=cosine, epochs=1) != identity(train=cosine, epochs=7)
     assert identity(train=cosine) != identity()
-    (project / "src/lipsync/visemes/losses.py").open("a").write("# a change\n")
+    (project / "src/lipsync/visemes/losses.py").open("a").write("CHANGE = 1\n")
     changed = identity()
-    (project / "src/lipsync/visemes/timeline.py").open("a").write("# a change\n")
+    (project / "src/lipsync/visemes/losses.py").open("a").write("# a comment\n")
+    (project / "src/lipsync/visemes/timeline.py").open("a").write("CHANGE = 1\n")
     assert identity() == changed != read_progress(project / STATE)[1]
 
 

@@ -7,17 +7,20 @@ import math
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lipsync.errors import LipsyncError
 from lipsync.faces.crop import ONE_SHOT
 from lipsync.faces.landmarks import POINTS
-from lipsync.faces.tracker import Landmarks
 from lipsync.files import atomic_path
 
+if TYPE_CHECKING:
+    from lipsync.faces.tracker import Landmarks
 
-def write_landmarks(path: Path, landmarks: Landmarks) -> None:
+
+def write_landmarks(path: Path, landmarks: "Landmarks") -> None:
     """points (N, 468, 3) float32, valid (N,) bool, score (N,) float32.
 
     Where there are any, cuts (C,) int64 and others (N,) bool as of ``Landmarks``.

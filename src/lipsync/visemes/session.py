@@ -9,7 +9,7 @@ import torch
 
 from lipsync.training.checkpoints import Checkpoints, project_folder, scratch_folder, start_fresh
 from lipsync.training.device import Compute, choose_compute, make_deterministic
-from lipsync.training.fingerprint import hash_path
+from lipsync.training.fingerprint import hash_files
 from lipsync.training.history import write_history
 from lipsync.training.loop import fit
 from lipsync.training.record import take_from_record
@@ -32,21 +32,17 @@ def training_fingerprint(params: VisemeParams) -> str:
     The number of epochs counts only where the schedule depends on it. The working directory must
     be the project's folder.
     """
-    from dvc.dependency import ParamsDependency
     from dvc.repo import Repo
 
     repo = Repo()
     entry = repo.stage.load_one(path=PIPELINE, name=STAGE)
     values, digest = params.model_dump(mode="json"), hashlib.sha256()
-    for dependency in sorted(entry.deps, key=str):
-        if isinstance(dependency, ParamsDependency):
-            keys = {name.split(".")[0] for name in dependency.params}
-            if not depends_on_total(params.train.schedule):
-                keys -= {"epochs"}
-            chosen = {key: values[key] for key in sorted(keys - {"report"})}
-            digest.update(json.dumps(chosen, sort_keys=True).encode())
-        else:
-            hash_path(Path(dependency.fs_path), digest, repo.dvcignore.is_ignored_file)
+    for dependency in hash_files(repo, entry, digest):
+        keys = {name.split(".")[0] for name in dependency.params}
+        if not depends_on_total(params.train.schedule):
+            keys -= {"epochs"}
+        chosen = {key: values[key] for key in sorted(keys - {"report"})}
+        digest.update(json.dumps(chosen, sort_keys=True).encode())
     return digest.hexdigest()
 
 
