@@ -10,7 +10,7 @@ from lipsync.media.video import read_frames
 from lipsync.rendering.avatar import FRAMES, INFO, AvatarInfo
 from lipsync.ui.jobs import Job
 from lipsync.ui.uploads import Upload
-from lipsync.ui.words import bar, duration, error_line, note_line
+from lipsync.ui.words import bar, duration, error_line, note_line, warning_lines
 from lipsync.ui.workspace import Workspace, url
 
 
@@ -61,7 +61,7 @@ def sound_card(upload: Upload) -> str:
         f'<div class="ls-sound"><p><strong>{escape(upload.name)}</strong> '
         f"{upload.seconds:.1f} s of sound</p>"
         f'<audio controls preload="metadata" src="{escape(url(upload.path))}"></audio></div>'
-    )
+    ) + warning_lines(upload.warnings)
 
 
 def job_card(job: Job, ahead: int) -> str:
@@ -74,7 +74,7 @@ def job_card(job: Job, ahead: int) -> str:
         videos = "one video is" if ahead == 1 else f"{ahead} videos are"
         return note_line(f"Waiting: {videos} before yours. Keep this page open.") + bar(0)
     if job.state == "done":
-        return result_card(job)
+        return result_card(job) + warning_lines(job.noticed)
     if not job.total:
         return note_line("Loading the avatar and listening to the sound …") + bar(0)
     left = "" if job.left is None else f"{duration(job.left)} left"
