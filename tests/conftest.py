@@ -35,7 +35,10 @@ def clips() -> Path:
     """The folder of real clips; a test that wants them is skipped where it is absent."""
     folder = Path(os.environ.get("LIPSYNC_CLIPS", ROOT.parent / "shared" / "clips"))
     if not folder.is_dir():
-        pytest.skip(f"no real clips at {folder}; set LIPSYNC_CLIPS to their folder")
+        pytest.skip(
+            f"wants real clips, which are no part of the project: the folder {folder} is missing; "
+            "give one with LIPSYNC_CLIPS=/path/of/clips"
+        )
     return folder
 
 

@@ -83,9 +83,37 @@ def test_the_same_words_begun_later_are_another_run(project):
         assert "but there is no such process" in explain(project)
 
 
-def test_a_damaged_rwlock_is_named_with_the_remedy(project):
+def test_beside_one_that_lives_nobody_is_told_to_remove_the_file(project):
+    """The file holds the entries of both."""
     path = note(project, 1, "dvc repro")
-    path.write_text('{"write": {')
+    content = json.loads(path.read_text())
+    with subprocess.Popen([sys.executable, "-c", HOLD, "repro", "-s", "copy"]) as process:
+        content["read"] = {"in.txt": [{"pid": process.pid, "cmd": "dvc repro -s copy"}]}
+        path.write_text(json.dumps(content))
+        assert [one.lives for one in holders(project)] == [True, False]
+        said = explain(project)
+        assert said.startswith(f"`dvc repro -s copy` (process {process.pid}) is at work on ")
+        assert said.endswith("wait until it has ended")
+        assert f"rm {path}" not in said
+        process.kill()
+        process.wait()
+    assert f"`rm {path}`" in explain(project), "now none lives"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"write": {',
+        '{"write": []}',
+        '{"write": {"a": {"pid": "x", "cmd": "dvc repro"}}}',
+        '{"read": {"a": {"pid": 1, "cmd": "dvc repro"}}}',
+        "[]",
+    ],
+)
+def test_a_damaged_rwlock_is_named_with_the_remedy(project, content):
+    path = note(project, 1, "dvc repro")
+    path.write_text(content)
+    assert holders(project) == []
     assert explain(project) == f"{path}: damaged; if no DVC works in this folder, `rm {path}`"
     with pytest.raises(LipsyncError) as caught:
         read_steps(project)

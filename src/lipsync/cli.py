@@ -271,6 +271,10 @@ def sync(
         typer.Option(help="the plot, a PNG; by default the video's name with -sync.png, here"),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    audio_track: Annotated[
+        int | None,
+        typer.Option(min=0, help="number of the audio track; by default frames.audio_track"),
+    ] = None,
     models: Annotated[Path, typer.Option(help="folder of the face models")] = Path("models/face"),
     base: Annotated[
         Path | None, typer.Option(help="of motion; by default the one that comes with lipsync")
@@ -284,5 +288,12 @@ def sync(
     with errors_for_people("lipsync sync"):
         from lipsync.alignment.prediction import BASE
         from lipsync.alignment.sync import sync as measure
+        from lipsync.media.params import FramesParams
+        from lipsync.params import load_params
 
-        typer.echo(measure(video, models, base or BASE, out, json), nl=False)
+        frames = FramesParams()
+        if PARAMS_FILE.is_file():
+            frames = load_params(PARAMS_FILE).for_video(video)[FramesParams]
+        if audio_track is not None:
+            frames = frames.model_copy(update={"audio_track": audio_track})
+        typer.echo(measure(video, models, base or BASE, out, json, frames), nl=False)

@@ -28,7 +28,7 @@ from lipsync.errors import printable
 BUSY = "is busy, it is being blocked by"  # DVC's words where rwlock stands in the way
 CANNOT_LOCK = "Unable to acquire lock"  # and where the other one does
 NO_GIT = "is not a git repository"  # a project that came as an archive
-CORRUPT = "Unable to read RWLock-file"
+DAMAGED = re.compile(r"Unable to read RWLock-file|RWLock-file .* format error")  # and of its file
 SHOWN = 60  # letters of the words of a process that has nothing to do with it
 CLOCK = 60.0  # seconds by which the times of files and of processes may differ
 
@@ -60,18 +60,35 @@ def dvc_folder(project: Path) -> Path | None:
 
 def holders(project: Path) -> list[Holder]:
     """All that stand in rwlock; none where there is no such file, or it is damaged."""
+    try:
+        return _read(project)
+    except _Damaged:
+        return []
+
+
+class _Damaged(Exception):  # noqa: N818  what happened is no error of ours
+    """rwlock is no JSON, or not of DVC's shape."""
+
+
+def _read(project: Path) -> list[Holder]:
+    """As ``holders``; raises _Damaged."""
     path = _rwlock(project)
+    found: dict[tuple[int, str], dict[str, list[Path]]] = {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         written = path.stat().st_mtime
-        found: dict[tuple[int, str], dict[str, list[Path]]] = {}
         for kind in ("read", "write"):
             for name, by in content.get(kind, {}).items():
-                for one in by if isinstance(by, list) else [by]:
-                    own = found.setdefault((int(one["pid"]), str(one["cmd"])), {})
+                for one in by if kind == "read" else [by]:
+                    pid, command = one["pid"], one["cmd"]
+                    if not isinstance(pid, int) or not isinstance(command, str):
+                        raise _Damaged
+                    own = found.setdefault((pid, command), {})
                     own.setdefault(kind, []).append(project.resolve() / name)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except OSError:
         return []
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise _Damaged from None
     return [
         Holder(
             pid,
@@ -87,8 +104,12 @@ def holders(project: Path) -> list[Holder]:
 def explain(project: Path) -> str:
     """One line on who holds DVC's locks here, and what to do about it; "" if nobody seems to."""
     path = _rwlock(project)
-    found = holders(project)
-    for holder in sorted(found, key=lambda one: one.lives):
+    try:
+        found = _read(project)
+    except _Damaged:
+        return f"{path}: damaged; if no DVC works in this folder, `rm {path}`"
+    # The living first: where one lives, the file holds its entry too and is not to be removed.
+    for holder in sorted(found, key=lambda one: not one.lives):
         place = (*holder.writes, *holder.reads)[0]
         what = f"`{holder.command}` (process {holder.pid}) is at work on {place}"
         if holder.lives:
@@ -98,8 +119,6 @@ def explain(project: Path) -> str:
             f"{path}: says that {what}, but {now}: it was killed, with its container perhaps; if "
             f"no other container or machine works in this folder, `rm {path}`"
         )
-    if path.is_file() and not found and not _is_json(path):
-        return f"{path}: damaged; if no DVC works in this folder, `rm {path}`"
     return ""
 
 
@@ -133,20 +152,13 @@ def in_one_line(error: Exception | str, project: Path) -> str:
 
 def locked_out(text: str, project: Path) -> str:
     """One line if DVC says in a text that it found a lock taken; "" if it does not."""
-    if BUSY in text or CORRUPT in text:
+    if BUSY in text or DAMAGED.search(text):
         return explain(project)
     return explain_lock(project) if CANNOT_LOCK in text else ""
 
 
 def _rwlock(project: Path) -> Path:
     return (dvc_folder(project) or project / ".dvc") / "tmp" / "rwlock"
-
-
-def _is_json(path: Path) -> bool:
-    try:
-        return isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
-    except (OSError, ValueError):
-        return False
 
 
 def _look(pid: int, command: str, written: float) -> tuple[bool, str]:

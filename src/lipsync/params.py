@@ -222,8 +222,15 @@ class Params:
             "file, or a mapping of overrides"
         )
 
-    def for_nobody(self, video: Path) -> PersonParams:
-        """Sections without anybody's overrides, for a video that is no person's."""
+    def for_video(self, video: Path) -> PersonParams:
+        """Sections as they hold for whoever has this video; of nobody, or several, the shared ones.
+
+        Paths are relative to the working directory, as those of stages.
+        """
+        entries = self._values["people"].items()
+        own = [name for name, entry in entries if Path(entry["video"]).resolve() == video.resolve()]
+        if len(own) == 1:
+            return self.for_person(own[0])
         return PersonParams(video.stem, video, 0, False, None, self._values, self._source)
 
 

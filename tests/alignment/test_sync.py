@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -14,10 +15,13 @@ from lipsync.alignment.offset import Offset, measure_offset
 from lipsync.alignment.prediction import FPS, load_base, predict_opening
 from lipsync.alignment.sync import VideoSync, as_json, as_text, measure_video, verdict, write_plot
 from lipsync.media.audio import SAMPLE_RATE, read_audio
+from lipsync.media.params import FramesParams
 from lipsync.media.video import VideoWriter
 from lipsync.speech.mel import COLUMNS
 from tests.alignment.recording import real_base, tiny_base, voice, write_base
 from tests.alignment.test_offset import STEPS, openings
+from tests.media.files import write_file
+from tests.project import shorten
 
 SHIFT = 5  # frames
 
@@ -83,10 +87,13 @@ def test_a_verdict_is_no_surer_than_the_interval():
 def test_what_cannot_be_measured_is_one_line(face_models, tiny, tmp_path):
     options = ("--models", face_models, "--base", tiny)
     audio = voice(4.4)
+    unknown = write_file(tmp_path / "unknown.mov", count=125, audio="pcm_s16le")
+    unknown.write_bytes(unknown.read_bytes().replace(b"sowt", b"apac", 1))
     wanted = {
-        grey(tmp_path / "mute.mp4", 1, None): "mute.mp4: has no audio; give a video with audio",
+        grey(tmp_path / "mute.mp4", 1, None): "mute.mp4: has no audio track; record the video",
         grey(tmp_path / "short.mp4", 2, audio[: 2 * SAMPLE_RATE]): "short.mp4: 2.0 s is too short",
         grey(tmp_path / "grey.mp4", 4.4, audio): "grey.mp4: shows no face; give a video of one",
+        unknown: "unknown.mov: its audio is in a codec that is not known here; convert it to mp4",
         tmp_path / "b.mp4": "b.mp4: no such file",
     }
     for video, words in wanted.items():
@@ -101,6 +108,33 @@ def test_what_cannot_be_measured_is_one_line(face_models, tiny, tmp_path):
     done = lipsync("sync", "grey.mp4", "--models", face_models, "--base", "my.npz", cwd=tmp_path)
     assert "my.npz: no such file; give another path" in done.stderr
     assert not list(tmp_path.glob("*.png"))
+
+
+def test_the_audio_track_may_be_chosen(root, base, face_models, tmp_path):
+    """By a person's params, and by the option; the second track of the file is silent."""
+    plain, two = tmp_path / "seven.mp4", tmp_path / "two.mp4"
+    shorten(root / "data/videos/sample.mp4", plain)
+    still = write_file(tmp_path / "still.mp4", count=175, sounds=[np.zeros(7 * 48_000, np.float32)])
+    with av.open(plain) as one, av.open(still) as other, av.open(two, "w") as out:
+        tracks = [*one.streams, other.streams.audio[0]]
+        made = [out.add_stream_from_template(track) for track in tracks]
+        for container, number in ((one, 0), (one, 1), (other, 2)):
+            container.seek(0)
+            for packet in container.demux(tracks[number]):
+                if packet.dts is not None:
+                    packet.stream = made[number]
+                    out.mux(packet)
+    found = measure_video(two, face_models, base, FramesParams(audio_track=1))
+    silence = predict_opening(load_base(base), np.zeros(7 * 16_000, np.float32), len(found.filmed))
+    assert found.predicted == pytest.approx(silence, abs=1e-3)
+    options = ("--models", face_models, "--base", base.resolve())
+    done = lipsync("sync", "two.mp4", "--audio-track", 2, *options, cwd=tmp_path)
+    assert "two.mp4: frames.audio_track: 2: legal values: auto, or 0 to 1" in done.stderr
+    (tmp_path / "params.yaml").write_text(
+        "epochs: 1\nseed: 1\npeople:\n  eve: {video: two.mp4, frames: {audio_track: 3}}\n"
+    )
+    done = lipsync("sync", "two.mp4", *options, cwd=tmp_path)
+    assert "two.mp4: frames.audio_track: 3: legal values: auto, or 0 to 1" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tests.project import change_params, commit, must, only_the_sample
 def film(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Makes videos: ``film(path, 7)``; another number is another content, of the same length."""
 
-    def make(path: Path, number: int, sound: bool = True, seconds: int = 1) -> Path:
+    def make(path: Path, number: int, sound: bool = True, seconds: int = 3) -> Path:
         noise = np.random.default_rng(number).normal(0, 0.1, 16000 * seconds).astype(np.float32)
         path.parent.mkdir(parents=True, exist_ok=True)
         with VideoWriter(

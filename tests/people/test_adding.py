@@ -17,7 +17,7 @@ from lipsync.people import adding
 from lipsync.people.adding import add_people
 from lipsync.people.sources import Source, read_sources
 from lipsync.speech.params import SpeechParams
-from tests.media.files import write_file
+from tests.media.files import voice, write_file
 from tests.people.conftest import files
 from tests.project import commit, must
 
@@ -233,8 +233,31 @@ def test_an_audio_track_is_written_for_the_person_and_checked(project, film, tmp
     assert params.for_person("sample")[FramesParams].audio_track == "auto"
 
 
+def test_a_video_that_is_too_short_is_refused_already(project, tmp_path):
+    """By what is there, not by what its header says: a part of 2.4 s, two parts joined, a cut."""
+    short = write_file(tmp_path / "fay.ts", count=60)
+    joined, cut = tmp_path / "gil.ts", tmp_path / "hal.mkv"
+    joined.write_bytes(2 * short.read_bytes())
+    whole = write_file(tmp_path / "whole.mkv", count=250)
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 8])
+    outcomes = add(project, *map(Source, (short, joined, cut)))
+    said = "is too short; give at least 3 s, better 3-5 minutes"
+    assert outcomes[0].problem == f"{short}: 2.4 s {said}"
+    assert outcomes[1].person == "gil"
+    assert outcomes[2].problem.endswith(said)
+
+
+def test_everybodys_audio_track_is_the_one_that_is_checked(project, tmp_path):
+    two = write_file(tmp_path / "ivy.mkv", count=75, sounds=[voice(3), voice(3)])
+    text = (project / "params.yaml").read_text()
+    assert "audio_track: auto" in text
+    (project / "params.yaml").write_text(text.replace("audio_track: auto", "audio_track: 2"))
+    (refused,) = add(project, Source(two))
+    assert "frames.audio_track: 2: legal values: auto, or 0 to 1" in refused.problem
+
+
 def test_a_codec_that_is_not_known_is_refused_already(project, tmp_path):
-    video = write_file(tmp_path / "eve.mov", audio="pcm_s16le")
+    video = write_file(tmp_path / "eve.mov", count=75, audio="pcm_s16le")
     video.write_bytes(video.read_bytes().replace(b"sowt", b"apac"))
     (refused,) = add(project, Source(video))
     assert "its audio is in a codec that is not known here" in refused.problem

@@ -18,6 +18,26 @@ def test_a_folder_gives_its_videos_in_order(tmp_path):
     assert read_sources([tmp_path]) == [Source(tmp_path / "a.MP4"), Source(tmp_path / "b.mov")]
 
 
+def test_no_camcorders_file_is_lost_from_a_folder(tmp_path, capsys):
+    taken = ["a.mts", "b.M2TS", "c.flv", "d.ogv", "e.mxf", "f.vob", "g.asf"]
+    left = ["h.rmvb", "i.mp4 (1)", "j.mov.crdownload"]
+    others = ["a.mts.dvc", "notes.txt", "picture.jpg", "speech.wav", "._k.rmvb", "a.mts.xml"]
+    for name in (*taken, *left, *others):
+        (tmp_path / name).touch()
+    assert [source.path.name for source in read_sources([tmp_path])] == taken
+    assert capsys.readouterr().err == (
+        f"warning: {tmp_path}: not taken for videos by their names, and left out: "
+        f"{', '.join(left)}; rename or convert them, or give them one by one\n"
+    )
+
+
+def test_a_line_that_is_a_file_is_no_name(tmp_path):
+    (tmp_path / "my clip.rmvb").touch()
+    (tmp_path / "people.txt").write_text("my clip.rmvb\nmy clip.mts\nmy.rmvb clip\n")
+    found = [(one.path.name, one.name) for one in read_sources([tmp_path / "people.txt"])]
+    assert found == [("my clip.rmvb", None), ("my clip.mts", None), ("my.rmvb", "clip")]
+
+
 def test_a_list_gives_paths_and_names(tmp_path):
     lines = tmp_path / "people.txt"
     lines.write_text(

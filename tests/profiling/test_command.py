@@ -11,14 +11,17 @@ import pytest
 from lipsync.alignment.prediction import BASE
 from lipsync.errors import LipsyncError
 from lipsync.faces.params import CropParams, LandmarksParams
+from lipsync.media.params import FramesParams
 from lipsync.media.video import VideoWriter
 from lipsync.profiling.identity import read_identity
 from lipsync.profiling.measure import Profile, make_profile
 from lipsync.profiling.page import write_page
 from lipsync.profiling.params import ProfileParams
+from lipsync.profiling.run import judge_video
 from lipsync.profiling.video import read_video
 from lipsync.training.params import SplitParams
 from tests.alignment.recording import real_base
+from tests.media.files import rms, voice, write_file
 from tests.profiling.test_identity import network
 from tests.project import shorten
 
@@ -37,7 +40,7 @@ def lipsync(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[st
 
 
 def judged(video: Path, models: Path, base: Path = BASE, **chosen) -> Profile:
-    recording = read_video(video, models, 25, LandmarksParams(), CropParams(), base)
+    recording = read_video(video, models, FramesParams(), LandmarksParams(), CropParams(), base)
     return make_profile(recording, ProfileParams(**chosen), CropParams().size, SplitParams())
 
 
@@ -89,6 +92,47 @@ def test_a_video_without_a_face_or_sound_is_red_and_still_has_a_page(face_models
     net = network(tmp_path / "net.onnx")
     with pytest.raises(LipsyncError, match="no frame shows a face"):
         judged(path, face_models, face_recognition=net)
+
+
+def test_audio_track_and_hole_are_those_of_the_params(face_models, tmp_path, monkeypatch):
+    """A person's own, of a person's video; the option takes their place."""
+    video = write_file(tmp_path / "two.mkv", count=50, sounds=[voice(2), voice(2) / 4])
+    monkeypatch.chdir(tmp_path)
+    params, people = Path("params.yaml"), "epochs: 1\nseed: 1\npeople: {eve: {video: two.mkv"
+    params.write_text(f"{people}, frames: {{audio_track: 1}}}}}}\nframes: {{audio_track: 2}}\n")
+
+    def loudness(**options) -> float:
+        return rms(judge_video(video, face_models, params, **options).recording.sound)
+
+    assert loudness() == pytest.approx(rms(voice(2)) / 4, rel=0.05)
+    assert loudness(audio_track=0) == pytest.approx(rms(voice(2)), rel=0.05)
+    other = tmp_path / "other.mkv"
+    video.rename(other)
+    with pytest.raises(LipsyncError, match=r"frames.audio_track: 2: legal values: auto, or 0 to 1"):
+        judge_video(other, face_models, params)
+
+    hole = write_file(
+        tmp_path / "hole.mkv",
+        count=50,
+        sounds=[voice(1)],
+        stamp=lambda i: i * 40 + 4000 * (i >= 25),
+    )
+    for most, seconds in ((10, 6), (2, 2)):
+        params.write_text(f"{people}}}}}\nframes: {{max_hole: {most}}}\n")
+        recording = judge_video(hole, face_models, params).recording
+        assert recording.seconds == pytest.approx(seconds, abs=0.1)
+        assert len(recording.sound) == pytest.approx(seconds * 16_000, abs=1600)
+
+
+def test_audio_of_an_unknown_codec_is_not_told_as_silence(face_models, tmp_path):
+    path = write_file(tmp_path / "eve.mov", audio="pcm_s16le")
+    path.write_bytes(path.read_bytes().replace(b"sowt", b"apac", 1))
+    (speech,) = (each for each in judged(path, face_models).figures if each.key == "speech")
+    assert speech.verdict == "red"
+    assert (
+        speech.advice
+        == "its audio is in a codec that is not known here; convert it to mp4 with AAC"
+    )
 
 
 def test_what_is_no_video_is_one_line(face_models, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 
 from lipsync.faces.params import CropParams, LandmarksParams
 from lipsync.media.audio import SAMPLE_RATE
+from lipsync.media.params import FramesParams
 from lipsync.media.video import VideoWriter
 from lipsync.profiling.first_look import STRIP, look_first, write_strip
 from lipsync.profiling.params import ProfileParams
@@ -54,7 +55,8 @@ def test_a_video_without_a_face_is_red_and_one_with_few_key_frames_waits(face_mo
         with VideoWriter(path, 320, 240, 25, sound=sound) as writer:
             for level in range(seconds * 25):
                 writer.write(np.full((240, 320, 3), 90 + level % 2, np.uint8))
-        return look_first(path, face_models, 25, LandmarksParams(), CropParams(), ProfileParams())
+        sections = FramesParams(), LandmarksParams(), CropParams(), ProfileParams()
+        return look_first(path, face_models, *sections)
 
     assert written(3) is None, "three key frames"
     found = written(12)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from lipsync.faces.params import CropParams, LandmarksParams
+from lipsync.media.params import FramesParams
 from lipsync.media.video import VideoWriter
 from lipsync.profiling.measure import Profile, make_profile
 from lipsync.profiling.page import write_page
@@ -22,7 +23,8 @@ def profile(video: Path, models: Path, pictures: list[np.ndarray]) -> Profile:
     with VideoWriter(video, WIDTH, HEIGHT, FPS, crf=16, preset="ultrafast") as writer:
         for picture in pictures:
             writer.write(picture)
-    recording = read_video(video, models, FPS, LandmarksParams(), CropParams())
+    frames = FramesParams(fps=FPS)
+    recording = read_video(video, models, frames, LandmarksParams(), CropParams())
     return make_profile(recording, ProfileParams(), CropParams().size, SplitParams())
 
 
@@ -65,7 +67,10 @@ def test_shots_and_what_is_not_used_are_told(face_models: Path, tmp_path: Path) 
 
 
 def test_what_training_would_refuse_is_said_first(face_models: Path, tmp_path: Path) -> None:
-    for frames, words in ((50, "of which 50 show the face uncovered"), (70, "only 25 usable")):
+    for frames, words in (
+        (50, "of which 50 show the face uncovered"),
+        (70, "25 frames are left to train on after gap and held-out part; 40 are needed;"),
+    ):
         pictures = [*walk(frames, 10), *card(50)]
         found = profile(tmp_path / "short.mp4", face_models, pictures)
         figure = next(figure for figure in found.figures if figure.key == "held_out")

@@ -89,9 +89,9 @@ def project(root, tmp_path) -> Path:
     (folder / "mood.txt").write_text("fine")
     (folder / ".gitignore").write_text(IGNORED)
     with VideoWriter(
-        tmp_path / "alice.mp4", 64, 64, 25, sound=(np.ones(16000, np.float32) / 9, 16000)
+        tmp_path / "alice.mp4", 64, 64, 25, sound=(np.ones(48000, np.float32) / 9, 16000)
     ) as writer:
-        for shade in range(25):
+        for shade in range(75):
             writer.write(np.full((64, 64, 3), shade, np.uint8))
     return folder
 

@@ -29,6 +29,7 @@ from lipsync.ui.room import Room
 from lipsync.ui.serve import allowed_hosts
 from lipsync.ui.settings import Settings
 from lipsync.ui.workspace import Workspace
+from tests.media.files import voice, write_file
 from tests.project import environment
 from tests.ui.browser import running_app
 from tests.ui.conftest import wait_until, write_tone
@@ -101,6 +102,14 @@ def test_avatars_are_listed_and_the_page_is_still_there(client):
     assert client.get("/").text == "page"
     (only,) = client.get("/api/avatars").json()["avatars"]
     assert only == {"name": "tiny", "width": 128, "height": 96, "fps": 25, "seconds": 0.48}
+
+
+def test_what_is_wrong_with_the_audio_stands_in_the_job(client, tmp_path):
+    path = write_file(tmp_path / "two.mkv", count=25, sounds=[0 * voice(1), voice(1)])
+    job = post(client, path.read_bytes()).json()
+    line = "my speech.wav: 2 audio tracks; number 1 is used, it has the voice"
+    assert job["warnings"] == [line]
+    client.delete(job["url"])
 
 
 def test_a_job_is_asked_for_until_its_video_is_there_and_deleted(client, speech, tmp_path):

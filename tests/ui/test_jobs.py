@@ -6,9 +6,11 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lipsync.errors import LipsyncError
+from lipsync.media.audio import write_wav
 from lipsync.media.video import probe
 from lipsync.rendering.options import make_options
 from lipsync.ui import jobs
@@ -120,6 +122,19 @@ def test_errors_are_one_line_and_the_next_one_is_rendered(
         defect = queue.submit("e", tiny_folder, upload, FAST)
         wait_until(lambda: defect.over)
         assert "division by zero" in defect.error
+
+
+def test_what_a_rendering_notices_is_kept_with_the_job(folders, tiny_folder, tmp_path):
+    path = tmp_path / "still.wav"
+    write_wav(path, np.zeros(8000, np.float32), 16_000)
+    still = Upload(path, "my pause.wav", 0.5, path, ("my pause.wav: cut off",))
+    with RenderQueue(*folders, LoadedAvatars()) as queue:
+        job = queue.submit("me", tiny_folder, still, FAST)
+        wait_until(lambda: job.over)
+    line = "my pause.wav: nothing is heard in it; the mouth stays closed"
+    assert job.noticed == (line,)
+    assert job.warnings == ["my pause.wav: cut off", line]
+    assert line in job_card(job, 0)
 
 
 def replace_start(frame):

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -23,6 +24,7 @@ from lipsync.people.sources import Source
 from lipsync.presets import PRESETS
 from lipsync.ui import new_person as module
 from lipsync.ui import runs as runs_module
+from lipsync.ui import suitability
 from lipsync.ui.new_person import AS_PROJECT, NewPerson, chosen, last_picture
 from lipsync.ui.new_person_view import report_card, situation_card, timeline, training_card
 from lipsync.ui.runs import Runs
@@ -30,6 +32,7 @@ from lipsync.ui.teleprompter import TEXT
 from lipsync.ui.workspace import Workspace
 from lipsync.visemes.labels import VISEMES
 from lipsync.visemes.maps import load_map
+from tests.media.files import voice, write_file
 from tests.ui.conftest import wait_until
 
 STAGES = """
@@ -50,6 +53,7 @@ while not signals:
     time.sleep(0.02)
 sys.exit(130)
 """
+FINDINGS = {"warnings": [], "unfit": ""}
 FIGURES = {"verdict": "amber", "values": {"coverage": 1.0}, "figures": [], "timeline": {}}
 
 
@@ -89,6 +93,7 @@ def judged(monkeypatch):
 
     def begin(self, state):
         (self.folder / "profile.json").write_text(json.dumps(FIGURES))
+        (self.folder / "findings.json").write_text(json.dumps(FINDINGS))
         (self.folder / "profile.png").write_bytes(b"x")
 
     monkeypatch.setattr(NewPerson, "_begin_check", begin)
@@ -124,7 +129,7 @@ def test_what_is_no_upload_or_no_video_is_a_line(new, project, uploads, tmp_path
     for path, words in (
         (film(tmp_path / "elsewhere.mp4"), "not there any more"),
         (uploads / "gone.mp4", "not there any more"),
-        (shutil.copy(__file__, uploads / "notes.txt"), "notes.txt: not a video; known are .3gp,"),
+        (shutil.copy(__file__, uploads / "notes.txt"), "notes.txt: not a video; known are .3g2,"),
     ):
         with pytest.raises(LipsyncError, match=words):
             new.take(path)
@@ -171,7 +176,8 @@ def test_a_video_without_a_face_has_a_report_and_is_not_trained_on(
     new, project, uploads, face_models
 ):
     shutil.copytree(face_models, project / "models/face")
-    new.take(film(uploads / "grey.mp4"))
+    sounds = [0 * voice(1), voice(1)]
+    new.take(write_file(uploads / "grey.mp4", sounds=sounds))
     assert new.look().phase == "checking"
     assert new.suggested_name() == "grey"
     wait_until(lambda: new.look().phase != "checking", 120)
@@ -181,11 +187,90 @@ def test_a_video_without_a_face_has_a_report_and_is_not_trained_on(
         html = situation_card(now, new, workspace)
         assert len(list(workspace.pictures.iterdir())) == 1
     assert "no face was found; nothing can be trained on this video" in html
+    line = "grey.mp4: 2 audio tracks; number 1 is used, it has the voice (frames.audio_track)"
+    assert f'<p class="ls-warning">{line}</p>' in html
+    assert "grey.mp4: 1.0 s is too short; give at least 3 s" in html
+    assert str(new.folder) not in html
     assert '<li class="ls-red"><span class="ls-lamp"></span><i>red</i>' in html
     with pytest.raises(LipsyncError, match=r"^grey.mp4: no face was found in it"):
         new.train("alice", True, AS_PROJECT)
     assert "alice" not in (project / "params.yaml").read_text()
     assert new.look().phase == "ready", "nothing is lost"
+
+
+def intruder(folder: Path, code: str, monkeypatch) -> None:
+    """Run code at the beginning of each process that judges an upload."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        f"import os, signal, sys, time\nif 'lipsync.ui.suitability' in sys.orig_argv:\n    {code}\n"
+    )
+    before = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{before}")
+
+
+def test_a_codec_that_crashes_costs_one_upload(new, uploads, tmp_path, monkeypatch):
+    """The process that judges is killed as a segmentation fault would; the page lives on."""
+    intruder(tmp_path / "crash", "os.kill(os.getpid(), signal.SIGSEGV)", monkeypatch)
+    new.take(film(uploads / "alice.mp4"))
+    wait_until(lambda: new.look().phase == "refused")
+    assert new.look().why == "alice.mp4: reading it failed; convert it to mp4 (H.264 and AAC)"
+    new.clear()
+    assert new.look().phase == "none"
+
+
+def test_a_video_whose_reading_never_ends_is_given_up(new, uploads, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "LOOK_INTERVAL", 0.1)
+    monkeypatch.setattr(module, "STALLED", 0.3)
+    intruder(tmp_path / "slow", "time.sleep(600)", monkeypatch)
+    new.take(film(uploads / "alice.mp4"))
+    check = new._check
+    wait_until(lambda: new.look().phase == "refused")
+    assert new.look().why.startswith("alice.mp4: takes too long to read")
+    assert check.poll() == -signal.SIGKILL
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such limit")
+def test_the_process_that_judges_has_a_limit_of_memory(tmp_path):
+    code = (
+        "import resource, sys; from lipsync.ui import suitability as it\n"
+        "it.judge = lambda *a: print(resource.getrlimit(resource.RLIMIT_AS)[0], file=sys.stderr)\n"
+        "it.main()"
+    )
+    command = [sys.executable, "-c", code, "a.mp4", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert 0 < int(done.stderr) <= suitability.MEMORY
+
+
+def test_train_decodes_nothing_in_the_servers_process(
+    new, project, uploads, judged, fake_run, monkeypatch
+):
+    new.take(film(uploads / "alice.mp4"))
+
+    def crash(*arguments, **options):
+        raise AssertionError("libav opens a stranger's file in the server")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("av.open", crash)
+        new.train("alice", True, AS_PROJECT)
+    wait_until(lambda: "at work" in new.runs.current.tail(5))
+    end(new)
+
+
+def test_what_cannot_be_added_is_said_in_the_report_and_by_train(
+    new, project, uploads, judged, monkeypatch
+):
+    new.take(film(uploads / "alice.mp4"))
+    video = new.folder / "video.mp4"
+    findings = {"warnings": [f"{video}: cut off"], "unfit": f"{video}: has no <audio>"}
+    (new.folder / "findings.json").write_text(json.dumps(findings))
+    monkeypatch.setattr("lipsync.ui.new_person_view.report_card", lambda *arguments: "report")
+    with Workspace() as workspace:
+        html = situation_card(new.look(), new, workspace)
+    assert '<p class="ls-warning">alice.mp4: cut off</p>' in html
+    assert "alice.mp4: has no &lt;audio&gt;" in html
+    with pytest.raises(LipsyncError, match=r"^alice.mp4: has no <audio>$"):
+        new.train("alice", True, AS_PROJECT)
+    assert "alice" not in (project / "params.yaml").read_text()
 
 
 def test_a_first_look_is_shown_while_the_rest_is_read(new, project, uploads):

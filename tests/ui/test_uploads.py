@@ -11,8 +11,10 @@ from lipsync.errors import LipsyncError
 from lipsync.media.audio import read_audio
 from lipsync.media.container import open_input
 from lipsync.ui.settings import KEEP
+from lipsync.ui.speak_view import sound_card
 from lipsync.ui.uploads import check_upload, shown_name
 from lipsync.ui.workspace import Workspace, url
+from tests.media.files import voice, write_file
 from tests.ui.conftest import write_tone
 
 MB = 1_000_000
@@ -49,6 +51,30 @@ def test_a_codec_that_crashes_costs_one_upload(folder, tmp_path, monkeypatch):
     assert str(folder) not in str(error.value)
     monkeypatch.setenv("PYTHONPATH", before)
     assert check_upload(path, folder, MB, 60).seconds == 1
+
+
+def test_what_is_wrong_with_a_file_is_said_under_its_own_name(folder):
+    """As `lipsync render` says it; no param that has no effect here is named."""
+    two = write_file(folder / "two.mkv", count=50, sounds=[0 * voice(2), voice(2)])
+    taken = check_upload(two, folder, MB, 60)
+    assert taken.warnings == ("two.mkv: 2 audio tracks; number 1 is used, it has the voice",)
+    assert f'<p class="ls-warning">{taken.warnings[0]}</p>' in sound_card(taken)
+
+    damaged = write_file(folder / "damaged.mp4", count=100)
+    content = bytearray(damaged.read_bytes())
+    for place in range(len(content) // 4, len(content) // 2, 40):
+        content[place] ^= 0xFF
+    damaged.write_bytes(content)
+    (line,) = check_upload(damaged, folder, MB, 60).warnings
+    assert line.startswith("damaged.mp4: its audio is damaged in ")
+    assert line.endswith("; the rest is used")
+
+    cut = write_file(folder / "cut.mka", video="", sounds=[voice(10)])
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    (line,) = check_upload(cut, folder, MB, 60).warnings
+    assert line.startswith("cut.mka: cut off: it ends after ")
+
+    assert check_upload(write_tone(folder / "whole.wav", 1), folder, MB, 60).warnings == ()
 
 
 def test_too_large_or_too_long_is_refused_before_anything_is_rendered(folder):

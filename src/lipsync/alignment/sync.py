@@ -19,6 +19,9 @@ from lipsync.files import atomic_path
 from lipsync.media.audio import SAMPLE_RATE, audio_blocks, exactly
 from lipsync.media.clock import sample_count
 from lipsync.media.colours import to_rgb
+from lipsync.media.container import open_input
+from lipsync.media.listening import choose_track
+from lipsync.media.params import FramesParams
 from lipsync.media.video import probe
 from lipsync.profiling.glances import open_upstream
 from lipsync.progress import progress
@@ -42,25 +45,29 @@ class VideoSync:
     filmed: np.ndarray
 
 
-def measure_video(video: Path, models: Path, base: Path) -> VideoSync:
+def measure_video(
+    video: Path, models: Path, base: Path, frames: FramesParams | None = None
+) -> VideoSync:
     """Decode a video, follow its face, and compare its lips with its audio; nothing is written.
 
     Args:
         models: folder of the face models
         base: file of the base of motion
+        frames: whose audio_track and max_hole hold; their defaults if left out
 
     Raises LipsyncError if the video is missing, unreadable, has no audio or face, or is too short;
     or if the face models or the base are missing.
     """
     verify(models)
-    known, info = load_base(base), probe(video)
-    if not info.has_sound:
-        raise LipsyncError(f"{video}: has no audio; give a video with audio")
+    known, info, frames = load_base(base), probe(video), frames or FramesParams()
+    track, max_hole = frames.audio_track, frames.max_hole
+    with open_input(video) as container:
+        choose_track(container, video, track)  # refuse before the work
     if info.seconds and info.seconds < LEAST_SECONDS:
         raise LipsyncError(
             f"{video}: {info.seconds:.1f} s is too short; give at least {LEAST_SECONDS:.0f} s"
         )
-    with open_upstream(video, FPS) as upstream:
+    with open_upstream(video, FPS, max_hole) as upstream:
         pictures = map(to_rgb, upstream.frames)
         tracker = FaceTracker(models, LandmarksParams())
         found = tracker.track(progress(pictures, total=round(info.seconds * FPS), desc="sync"))
@@ -74,8 +81,8 @@ def measure_video(video: Path, models: Path, base: Path) -> VideoSync:
             f"{LEAST_SECONDS:.0f} s are needed"
         )
     samples = sample_count(len(found.points), FPS, SAMPLE_RATE)
-    blocks = exactly(audio_blocks(video, SAMPLE_RATE, start=origin), samples)
-    audio = np.concatenate([np.zeros(0, np.float32), *blocks])
+    blocks = audio_blocks(video, SAMPLE_RATE, start=origin, track=track, max_hole=max_hole)
+    audio = np.concatenate([np.zeros(0, np.float32), *exactly(blocks, samples)])
     filmed = filmed_opening(*face, FPS)
     predicted = predict_opening(known, audio, len(filmed))
     return VideoSync(measure_offset(predicted, filmed, FPS, COLUMNS), predicted, filmed)
@@ -163,19 +170,27 @@ def _scaled(values: np.ndarray, like: np.ndarray) -> np.ndarray:
     return np.nanmean(like) + np.nanstd(like) * away
 
 
-def sync(video: Path, models: Path, base: Path, out: Path | None, machine: bool) -> str:
+def sync(
+    video: Path,
+    models: Path,
+    base: Path,
+    out: Path | None,
+    machine: bool,
+    frames: FramesParams | None = None,
+) -> str:
     """Measure a video and write the plot; returns what is to be printed.
 
     Args:
         out: the plot; None is the video's name with ``-sync.png``, in the current folder
         machine: whether JSON is wanted
+        frames: as of ``measure_video``
 
     Raises LipsyncError as ``measure_video`` does, or where the plot cannot be written.
     """
     out = Path(f"{video.stem}-sync.png") if out is None else out
     if out.suffix.lower() != ".png":
         raise LipsyncError(f"--out {out}: should end in .png")
-    found = measure_video(video, models, base)
+    found = measure_video(video, models, base, frames)
     write_plot(out, video.name, found)
     if machine:
         return json.dumps(as_json(found.measured), indent=2, ensure_ascii=False) + "\n"

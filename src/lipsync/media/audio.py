@@ -44,7 +44,7 @@ def audio_blocks(
     rate: int = SAMPLE_RATE,
     start: Fraction | None = None,
     *,
-    track: Choice = "auto",
+    track: Choice | None = None,
     max_hole: float = MAX_HOLE,
     **options: Any,
 ) -> Iterator[np.ndarray]:
@@ -52,7 +52,7 @@ def audio_blocks(
 
     start: where the first sample shall lie, in seconds on the file's own clock: later sound gets
         silence before it, earlier sound is cut. None starts with the sound itself.
-    track: number of the audio track; auto: the one with a voice.
+    track: number of the audio track; auto, None: the one with a voice (`listening.choose_track`).
     max_hole: seconds; where all tracks of the file have nothing for longer, the hole is closed.
     options: further ones of `av.open`.
 
@@ -76,7 +76,7 @@ def audio_blocks(
         yield from (out.to_ndarray()[0] for out in resampler.resample(None))
 
 
-def source_rate(path: str | Path, track: Choice = "auto") -> int:
+def source_rate(path: str | Path, track: Choice | None = None) -> int:
     """Hz of the audio track that `audio_blocks` reads, as its header has it.
 
     Raises LipsyncError as `audio_blocks` does.

@@ -19,7 +19,7 @@ from lipsync.media.container import audio_streams, decode, is_decodable, open_in
 from lipsync.media.mixing import Unpacker, channel_names, mono_weights
 from lipsync.media.saying import warn
 
-Choice = int | Literal["auto"]
+Choice = int | Literal["auto"]  # value of frames.audio_track
 Options = tuple[tuple[str, str], ...]  # of `av.open`
 
 SECONDS = 600  # of each track that are listened to
@@ -57,17 +57,18 @@ class Track:
 
 
 def choose_track(
-    container: av.container.InputContainer, path: str | Path, choice: Choice = "auto"
+    container: av.container.InputContainer, path: str | Path, choice: Choice | None = None
 ) -> tuple[av.AudioStream, Heard]:
     """The audio track to read: the one that is asked for, else the one with a voice.
 
-    Where a file has several, one line says which is used, once.
+    Where a file has several, one line says which is used, once. choice: None is as auto, where
+    nobody can choose otherwise; the line names frames.audio_track only where it has an effect.
 
     Raises LipsyncError if there is none, none that can be decoded, or not the one asked for.
     """
     known = audio_streams(container, path)
     tracks = list(container.streams.audio)
-    if choice != "auto":
+    if isinstance(choice, int):
         if choice >= len(tracks):
             raise LipsyncError(
                 f"{path}: frames.audio_track: {choice}: legal values: auto, or 0 to "
@@ -81,7 +82,8 @@ def choose_track(
         known = [tracks[choice]]
     if len(known) == len(tracks) == 1 and known[0].layout.nb_channels == 1:
         return known[0], Heard()
-    chosen = _choose(*_key(container), tuple(tracks.index(one) for one in known), len(tracks))
+    numbers = tuple(tracks.index(one) for one in known)
+    chosen = _choose(*_key(container), numbers, len(tracks), named=choice is not None)
     return tracks[chosen.number], chosen.heard
 
 
@@ -100,7 +102,11 @@ def _key(container: av.container.InputContainer) -> tuple[tuple[str, int, int], 
 
 @lru_cache(maxsize=64)
 def _choose(
-    key: tuple[str, int, int], options: Options, numbers: tuple[int, ...], tracks: int
+    key: tuple[str, int, int],
+    options: Options,
+    numbers: tuple[int, ...],
+    tracks: int,
+    named: bool = False,
 ) -> Track:
     """Of the tracks by number, the file's own choice first."""
     path = key[0]
@@ -112,7 +118,8 @@ def _choose(
         chosen = next(n for n in audible if heard[n].voice >= PREFERRED * most)
     if tracks > 1:
         why = "" if len(numbers) == 1 else ", it has the voice"
-        warn(f"{path}: {tracks} audio tracks; number {chosen} is used{why} (frames.audio_track)")
+        hint = " (frames.audio_track)" if named else ""
+        warn(f"{path}: {tracks} audio tracks; number {chosen} is used{why}{hint}")
     return Track(chosen, heard[chosen])
 
 

@@ -31,7 +31,8 @@ class VideoInfo:
     fps: Fraction
     seconds: float
     frames: int  # 0 where the container does not say
-    has_sound: bool
+    has_sound: bool  # that can be decoded
+    unknown_sound: bool = False  # audio tracks are there, all in codecs that are not known here
 
 
 def probe(path: str | Path) -> VideoInfo:
@@ -41,6 +42,7 @@ def probe(path: str | Path) -> VideoInfo:
     """
     with open_input(path) as container:
         stream = video_stream(container, path)
+        heard = list(map(is_decodable, container.streams.audio))
         decoded = decode(container, stream, quiet=True)
         pictures = displayed(decoded, stream, container.name, quiet=True)
         first = next(pictures, None)
@@ -54,7 +56,8 @@ def probe(path: str | Path) -> VideoInfo:
             fps=stream.average_rate or stream.guessed_rate or Fraction(0),
             seconds=_seconds(container, stream),
             frames=stream.frames,
-            has_sound=any(map(is_decodable, container.streams.audio)),
+            has_sound=any(heard),
+            unknown_sound=bool(heard) and not any(heard),
         )
 
 

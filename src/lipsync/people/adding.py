@@ -11,6 +11,7 @@ from typing import Any
 from lipsync.dvc_lock import read_lock
 from lipsync.errors import LipsyncError, first_line
 from lipsync.files import atomic_path
+from lipsync.media.params import FramesParams
 from lipsync.params import load_params
 from lipsync.people.contents import record_file
 from lipsync.people.planning import VIDEOS_FOLDER, Addition, Planner, Refusal
@@ -48,7 +49,12 @@ class Outcome:
 
 
 def add_people(
-    sources: Sequence[Source], project: Path, *, link: bool = False, again: bool = False
+    sources: Sequence[Source],
+    project: Path,
+    *,
+    link: bool = False,
+    again: bool = False,
+    checked: bool = False,
 ) -> Iterator[Outcome]:
     """Make people of videos, one after the other; one that fails does not stop the others.
 
@@ -60,6 +66,8 @@ def add_people(
         project: the folder with params.yaml
         link: make the video a link into DVC's cache, which saves the second copy of it
         again: add it too where the same content is there already; both use one video
+        checked: ``check_video`` has passed the videos, of a stranger in another process; nothing is
+            decoded here
     Yields:
         outcomes in the order of ``sources``
     Raises:
@@ -71,7 +79,9 @@ def add_people(
         read_lock(project)  # DVC, which reads it too, would say less of what is wrong with it
         if link and not is_dvc_project(project):
             raise LipsyncError("--link: links lead into DVC's cache, and this is no DVC project")
-        planner = Planner.of(project, [params.for_person(name) for name in params.people], again)
+        people = [params.for_person(name) for name in params.people]
+        frames = None if checked else params.shared()[FramesParams]
+        planner = Planner.of(project, people, again, frames)
         plans = planner.plan_all(sources)
         with dvc_repo(project, link) as repo:
             for plan in plans:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import get_args
 
 from lipsync.errors import LipsyncError, first_line
-from lipsync.media.resample import check_source
+from lipsync.media.params import FramesParams
 from lipsync.params import PersonParams
+from lipsync.people.checking import check_video
 from lipsync.people.contents import Contents, read_record, record_file
 from lipsync.people.naming import check_name, name_from, numbered
 from lipsync.people.sources import Source
@@ -54,13 +55,20 @@ class Planner:
     project: Path
     people: dict[str, Path]  # video of each, relative to the project
     again: bool = False  # the same content may become another person
+    frames: FramesParams | None = None  # by which videos are checked; None: they have been
     _contents: Contents = field(default_factory=Contents)
     _accepted: list[Addition] = field(default_factory=list)
     _wanted: set[str] = field(default_factory=set)  # names that the files of the batch make
 
     @classmethod
-    def of(cls, project: Path, people: Sequence[PersonParams], again: bool = False) -> "Planner":
-        return cls(project, {one.person: one.video for one in people}, again)
+    def of(
+        cls,
+        project: Path,
+        people: Sequence[PersonParams],
+        again: bool = False,
+        frames: FramesParams | None = None,
+    ) -> "Planner":
+        return cls(project, {one.person: one.video for one in people}, again, frames)
 
     def plan_all(self, sources: Sequence[Source]) -> list[Addition | Refusal]:
         """What is to be done for each, in their order. Reads them, writes nothing.
@@ -88,7 +96,9 @@ class Planner:
     def _decide(self, source: Source) -> Addition | Refusal:
         path = source.path
         _check_file(path)
-        check_source(path, "auto" if source.audio_track is None else source.audio_track)
+        if self.frames is not None:
+            own = {} if source.audio_track is None else {"audio_track": source.audio_track}
+            check_video(path, self.frames.model_copy(update=own))
         if source.encoder is not None and source.encoder not in ENCODERS:
             raise LipsyncError(f"encoder {source.encoder}: legal values: {', '.join(ENCODERS)}")
         twin = self._twin(path)

@@ -1,13 +1,21 @@
 """What `lipsync add` is given: files, folders, lists, JSON."""
 
+import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lipsync.errors import LipsyncError
-from lipsync.files import files_in
+from lipsync.errors import LipsyncError, printable
+from lipsync.files import UNFINISHED, files_in, is_hidden
 from lipsync.listing import LIST, MANIFEST, Entry, read_list, read_manifest
 from lipsync.rendering.sound import VIDEOS
+
+# Suffixes of what may be video and is not taken from a folder: rare, raw, or without a container
+OTHER_VIDEOS = (".264", ".265", ".amv", ".braw", ".divx", ".gif", ".h264", ".h265", ".hevc",
+                ".insv", ".ivf", ".lrv", ".m1v", ".m2v", ".mjpeg", ".mjpg", ".mk3d", ".mod",
+                ".mpe", ".mpv", ".nut", ".ogm", ".qt", ".r3d", ".rm", ".rmvb", ".tod")  # fmt: skip
+NAMED = 10  # files that a warning names at most
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,7 @@ def read_sources(
 def _videos(given: Path) -> Iterator[Source]:
     if given.is_dir():
         yield from map(Source, files_in(given, VIDEOS))
+        _say_left_out(given)
     elif given.suffix.lower() == LIST:
         for number, content in read_list(given):
             path, name = _path_and_name(given.parent, content)
@@ -93,8 +102,36 @@ def _videos(given: Path) -> Iterator[Source]:
 
 
 def _path_and_name(folder: Path, content: str) -> tuple[Path, str | None]:
-    """The last word of a line is a name, unless the whole line is the path of a video."""
+    """The last word of a line is a name, unless the whole line is the path of a video or file."""
     words = content.rsplit(maxsplit=1)
-    if len(words) == 1 or Path(content).suffix.lower() in VIDEOS:
+    whole = Path(content).suffix.lower() in VIDEOS or (folder / content).is_file()
+    if len(words) == 1 or whole:
         return folder / content, None
     return folder / words[0], words[1]
+
+
+def _say_left_out(folder: Path) -> None:
+    """Warn of files that are videos by their names, and that are not taken from the folder."""
+    names = sorted(path.name for path in folder.iterdir() if not is_hidden(path) and path.is_file())
+    found = [name for name in names if _may_be_video(name, names)]
+    if not found:
+        return
+    shown = ", ".join(found[:NAMED])
+    if len(found) > NAMED:
+        shown += f" and {len(found) - NAMED} more"
+    line = (
+        f"warning: {folder}: not taken for videos by their names, and left out: {shown}; rename "
+        "or convert them, or give them one by one"
+    )
+    print(printable(line), file=sys.stderr)
+
+
+def _may_be_video(name: str, others: Sequence[str]) -> bool:
+    """Of a name that no folder's video has: a.rmvb, a.mp4.crdownload, `a.mp4 (1)`."""
+    unfinished = next((end for end in UNFINISHED if name.lower().endswith(end)), "")
+    rest = name[: len(name) - len(unfinished)]
+    suffix = Path(rest).suffix.lower()
+    if rest in others if unfinished else suffix in VIDEOS:
+        return False  # `files_in` has told of the former, and taken the latter
+    plain = re.match(r"\.[a-z0-9]+", suffix)
+    return plain is not None and plain[0] in {*VIDEOS, *OTHER_VIDEOS}

@@ -26,6 +26,7 @@ from lipsync.media.audio import SAMPLE_RATE, audio_blocks
 from lipsync.media.colours import to_rgb
 from lipsync.media.container import open_input, video_stream
 from lipsync.media.display import displayed
+from lipsync.media.params import FramesParams
 from lipsync.media.resample import Upright
 from lipsync.media.video import probe
 from lipsync.profiling import sound_figures
@@ -46,7 +47,7 @@ STRIP, HEIGHT = 12, 96  # frames of the strip of thumbnails, and pixels of its h
 def look_first(
     video: Path,
     models: Path,
-    fps: float,
+    frames: FramesParams,
     landmarks: LandmarksParams,
     crop: CropParams,
     chosen: ProfileParams,
@@ -55,7 +56,7 @@ def look_first(
 
     Args:
         models: folder of the face models
-        fps: frames a second that training uses
+        frames: as stage extract_frames takes them
 
     Raises LipsyncError if the video is missing or unreadable, or the face models are missing.
     """
@@ -89,14 +90,14 @@ def look_first(
         np.zeros(0, np.int64),
         nobody,
         nobody,
-        _audio(video) if info.has_sound else None,
+        _audio(video, frames) if info.has_sound else None,
         None,
         glances,
     )
     angles, samples = head_angles(points), look_closely(recording)
     sound = None if recording.sound is None else listen(recording.sound)
-    figures = figures_of_frames(recording, fps, angles, samples, chosen, crop.size)
-    figures += sound_figures.of_sound(sound, chosen)
+    figures = figures_of_frames(recording, frames.fps, angles, samples, chosen, crop.size)
+    figures += sound_figures.of_sound(sound, chosen, info.unknown_sound)
     reason = np.where(seen, 0, 1 + REASONS.index("no face"))
     timeline = Timeline(rate, recording.cuts, reason, None)
     opening = mouth_opening(points)
@@ -168,10 +169,11 @@ def _main_faces(found: list[list[np.ndarray]]) -> tuple[np.ndarray, float]:
     return points, several / max(1, len(found))
 
 
-def _audio(video: Path) -> np.ndarray:
+def _audio(video: Path, frames: FramesParams) -> np.ndarray:
     """The beginning of the audio, (n,) float32 at 16 kHz."""
     blocks, count = [np.zeros(0, np.float32)], 0
-    for block in audio_blocks(video, SAMPLE_RATE):
+    track, max_hole = frames.audio_track, frames.max_hole
+    for block in audio_blocks(video, SAMPLE_RATE, track=track, max_hole=max_hole):
         blocks.append(block)
         count += len(block)
         if count >= AUDIO * SAMPLE_RATE:

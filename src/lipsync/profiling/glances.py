@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from lipsync.media.container import open_input, video_stream
+from lipsync.media.params import MAX_HOLE
 from lipsync.media.resample import Upright, on_ticks, shown_pictures
 
 SMALL = 96  # pixels of a small picture's longer side; a face of a tenth of it still has 50 pixels
@@ -65,13 +66,15 @@ class Upstream:
 
 
 @contextmanager
-def open_upstream(path: Path, fps: float) -> Iterator[Upstream]:
+def open_upstream(path: Path, fps: float, max_hole: float = MAX_HOLE) -> Iterator[Upstream]:
     """Open a video of any kind as stage extract_frames would write it, without writing it.
+
+    max_hole: seconds, `frames.max_hole`
 
     Raises LipsyncError if the video is missing or unreadable.
     """
     with open_input(path) as container:
-        shown = shown_pictures(container, video_stream(container, path))
+        shown = shown_pictures(container, video_stream(container, path), max_hole)
         begin, end, first = next(shown)
         convert = Upright(first)
         ticks = on_ticks(chain([(begin, end, first)], shown), fps)

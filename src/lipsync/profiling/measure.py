@@ -80,7 +80,7 @@ def make_profile(
             picture_figures.cuts(recording),
             picture_figures.mouth(opening, recording, sound),
         ]
-    figures += sound_figures.of_sound(sound, chosen)
+    figures += sound_figures.of_sound(sound, chosen, recording.source.unknown_sound)
     if recording.timing is not None:
         figures.append(sound_figures.offset(recording.timing, recording.fps))
     identity = None

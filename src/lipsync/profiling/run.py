@@ -25,19 +25,24 @@ def profile_video(
     out: Path | None,
     face_recognition: Path | None,
     same_as: Path | None,
+    audio_track: int | None = None,
 ) -> bool:
     """Print a video's profile, write it into ``out``; whether it is red.
 
     Args:
-        params_file: whose sections hold, overrides left out; their defaults where there is none
+        params_file: whose sections hold, of a person's own video with that person's overrides;
+            their defaults where there is no such file
         face_recognition: in place of `profile.face_recognition`
         same_as: identity.npz of the person whom it should show
+        audio_track: in place of `frames.audio_track`
 
     Raises LipsyncError if the video, the params or a network cannot be used.
     """
     other = None if same_as is None else read_identity(same_as)
     identify = other is not None
-    profile = judge_video(video, models, params_file, face_recognition, identify=identify)
+    profile = judge_video(
+        video, models, params_file, face_recognition, identify=identify, audio_track=audio_track
+    )
     print(table(profile))
     if other is not None and profile.identity is not None:
         cosine = similarity(profile.identity, other)
@@ -56,6 +61,7 @@ def judge_video(
     face_recognition: Path | None = None,
     *,
     identify: bool = False,
+    audio_track: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Profile:
     """A video's profile; arguments and errors as of ``profile_video``.
@@ -67,11 +73,13 @@ def judge_video(
     frames, landmarks, crop, chosen, split = _params(params_file, video)
     if face_recognition is not None:
         chosen = chosen.model_copy(update={"face_recognition": face_recognition})
+    if audio_track is not None:
+        frames = frames.model_copy(update={"audio_track": audio_track})
     if identify and chosen.face_recognition is None:
         raise LipsyncError("--same-as: needs a network; give --face-recognition too")
     recognition = recognition_of(chosen.face_recognition)
     recording = read_video(
-        video, models, frames.fps, landmarks, crop, recognition=recognition, on_progress=on_progress
+        video, models, frames, landmarks, crop, recognition=recognition, on_progress=on_progress
     )
     return make_profile(recording, chosen, crop.size, split)
 
@@ -79,22 +87,22 @@ def judge_video(
 def look_at_video(video: Path, models: Path, params_file: Path) -> Profile | None:
     """The first look at a video; arguments and errors as of ``profile_video``."""
     frames, landmarks, crop, chosen, _ = _params(params_file, video)
-    return look_first(video, models, frames.fps, landmarks, crop, chosen)
+    return look_first(video, models, frames, landmarks, crop, chosen)
 
 
 def _params(
     params_file: Path, video: Path
 ) -> tuple[FramesParams, LandmarksParams, CropParams, ProfileParams, SplitParams]:
-    """Those of nobody; their defaults where there is no file."""
+    """Those of the person whose video it is, else of nobody; defaults where there is no file."""
     if not params_file.exists():
         return FramesParams(), LandmarksParams(), CropParams(), ProfileParams(), SplitParams()
-    shared = load_params(params_file).for_nobody(video)
+    chosen = load_params(params_file).for_video(video)
     return (
-        shared[FramesParams],
-        shared[LandmarksParams],
-        shared[CropParams],
-        shared[ProfileParams],
-        shared[SplitParams],
+        chosen[FramesParams],
+        chosen[LandmarksParams],
+        chosen[CropParams],
+        chosen[ProfileParams],
+        chosen[SplitParams],
     )
 
 

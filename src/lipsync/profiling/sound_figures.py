@@ -10,10 +10,17 @@ NO_PAUSE = "too short to measure it; leave a second of silence at both ends"
 NOT_QUIET = "no moment is quiet: noise, music or echo; a quiet room, silence at both ends"
 
 
-def of_sound(sound: SoundFigures | None, chosen: ProfileParams) -> list[Figure]:
-    """Speech, pauses, level, noise; a single red figure where there is no sound."""
+def of_sound(
+    sound: SoundFigures | None, chosen: ProfileParams, unknown: bool = False
+) -> list[Figure]:
+    """Speech, pauses, level, noise; a single red figure where there is no sound.
+
+    unknown: whether there is none because its codec is not known
+    """
     if sound is None:
         advice = "the video has no sound; record it with sound"
+        if unknown:
+            advice = "its audio is in a codec that is not known here; convert it to mp4 with AAC"
         return [Figure("speech", "speech", None, "share", "red", advice, {})]
     return [
         _speech(sound, chosen),

@@ -81,7 +81,11 @@ def make_timeline(recording: Recording, params: SplitParams) -> Timeline:
     except LipsyncError as error:
         refusal = str(error)
     if split is not None and (trained := int(usable[: split.training_end].sum())) < MIN_TRAINING:
-        split, refusal = None, f"only {trained} usable frames to train on; give a longer video"
+        split = None
+        refusal = (
+            f"{trained} frames are left to train on after gap and held-out part; {MIN_TRAINING} "
+            "are needed; give a longer video"
+        )
     return Timeline(recording.fps, cuts, reason, split, refusal)
 
 

@@ -19,6 +19,9 @@ from lipsync.geometry.model import ShapeModel, Track
 from lipsync.media.audio import SAMPLE_RATE, audio_blocks, exactly
 from lipsync.media.clock import sample_count
 from lipsync.media.colours import to_rgb
+from lipsync.media.container import open_input
+from lipsync.media.listening import choose_track
+from lipsync.media.params import FramesParams
 from lipsync.media.video import probe
 from lipsync.profiling.glances import Glances, open_upstream
 from lipsync.profiling.recording import Recording, Timing
@@ -30,7 +33,7 @@ from lipsync.retrieval.target import STILL_SKIN
 def read_video(
     video: Path,
     models: Path,
-    fps: float,
+    frames: FramesParams,
     landmarks: LandmarksParams,
     crop: CropParams,
     base: Path = BASE,
@@ -41,7 +44,7 @@ def read_video(
 
     Args:
         models: folder of the face models
-        fps, landmarks, crop: as the stages of the pipeline take them
+        frames, landmarks, crop: as the stages of the pipeline take them
         base: of motion; where it is missing, the offset of the audio is not measured
         recognition: tells people apart, if given
         on_progress: called with the number of frames read, and of all as far as is known
@@ -50,7 +53,11 @@ def read_video(
     """
     verify(models)
     info, glances, tracker = probe(video), Glances(), FaceTracker(models, landmarks, recognition)
-    with open_upstream(video, fps) as upstream:
+    fps, track, max_hole = frames.fps, frames.audio_track, frames.max_hole
+    if info.has_sound:
+        with open_input(video) as container:
+            choose_track(container, video, track)  # refuse before the work
+    with open_upstream(video, fps, max_hole) as upstream:
         total = round(info.seconds * fps)
 
         def pictures() -> Iterator[np.ndarray]:
@@ -62,16 +69,16 @@ def read_video(
 
         found = tracker.track(progress(pictures(), total=total, desc="profile"))
         origin, width, height = upstream.origin, upstream.width, upstream.height
-    frames = len(found.points)
-    boxes = np.full((frames, 4), np.nan, np.float32)
+    count = len(found.points)
+    boxes = np.full((count, 4), np.nan, np.float32)
     if found.valid.any():
         size = (width, height)
         boxes = crop_boxes(found.points, found.valid, *size, fps, crop.smoothing, found.cuts)
     face = fit_face(found, fps)
     audio, timing = None, None
     if info.has_sound:
-        blocks = audio_blocks(video, SAMPLE_RATE, start=origin)
-        samples = sample_count(frames, fps, SAMPLE_RATE)
+        blocks = audio_blocks(video, SAMPLE_RATE, start=origin, track=track, max_hole=max_hole)
+        samples = sample_count(count, fps, SAMPLE_RATE)
         audio = np.concatenate([np.zeros(0, np.float32), *exactly(blocks, samples)])
         timing = _timing(audio, face, fps, base)
     return Recording(

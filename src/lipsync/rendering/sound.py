@@ -17,6 +17,8 @@ OTHER_RATE = 48_000
 SOUNDS = {".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".wma", ".aif", ".aiff"}
 SOUNDS |= {".caf", ".mka", ".amr", ".ac3", ".au"}
 VIDEOS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".3gp", ".wmv"}
+# of camcorders, broadcasting, DVDs and older software
+VIDEOS |= {".mts", ".m2ts", ".m2t", ".mxf", ".dv", ".vob", ".asf", ".flv", ".f4v", ".ogv", ".3g2"}
 AUDIBLE = 10 ** (-60 / 20)  # of full scale: a file that never is louder holds no speech
 
 

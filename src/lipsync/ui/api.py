@@ -283,6 +283,7 @@ class Api:
             "frames": job.total,
             "seconds_left": None if job.over or job.left is None else round(job.left, 1),
             "error": job.error or None,
+            "warnings": job.warnings,
             "video": f"{place}/video" if there else None,
         }
 

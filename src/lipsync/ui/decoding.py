@@ -2,13 +2,15 @@
 
 A codec that crashes on a stranger's file ends this process and not the server's. FILE is decoded
 into WAV, mono PCM16 at a rate that AAC knows, which is all that the server ever reads of it. On
-stdout stands one object of JSON: ``{"seconds": ...}``, or ``{"error": ...}`` with one line.
+stdout stands one object of JSON: ``{"seconds": ..., "warnings": [lines]}``, or ``{"error": ...}``
+with one line.
 """
 
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,22 +19,31 @@ from lipsync.errors import LipsyncError
 from lipsync.files import atomic_path
 from lipsync.media.audio import audio_blocks, source_rate, write_wav
 from lipsync.media.container import open_input
+from lipsync.media.saying import gathered
 from lipsync.rendering.sound import AAC_RATES, OTHER_RATE
 
 # libav's demuxers that read the one file they are given. Playlists (hls, dash, concat) are none of
 # them: they name other files and addresses, which libav would open. The first name of a demuxer
 # with several is enough.
 CONTAINERS = (
-    "aac,ac3,aiff,amr,asf,au,avi,caf,flac,flv,matroska,matroska,webm,mov,mov,mp4,m4a,3gp,3g2,mj2,"
-    "mp3,mpeg,mpegts,ogg,opus,tta,voc,w64,wav,webm,wv"
+    "aac,ac3,aiff,amr,asf,au,avi,caf,dv,flac,flv,matroska,matroska,webm,mov,mov,mp4,m4a,3gp,3g2,"
+    "mj2,mp3,mpeg,mpegts,mxf,ogg,opus,tta,voc,w64,wav,webm,wv"
 )
 LEAST_TIME = 60.0  # seconds that the process may take, and
 TIME_SHARE = 0.5  # so many for each second of audio that is allowed
 MEMORY = 4 << 30  # bytes of address space that the process may take, where the system can limit it
 
 
-def decode_apart(path: Path, wav: Path, max_seconds: float) -> float:
-    """Decode ``path`` into ``wav`` in another process; returns the seconds of audio.
+@dataclass(frozen=True)
+class Decoded:
+    """What became of a file: seconds of audio, and a line for each thing that is wrong with it."""
+
+    seconds: float
+    warnings: tuple[str, ...] = ()
+
+
+def decode_apart(path: Path, wav: Path, max_seconds: float) -> Decoded:
+    """Decode ``path`` into ``wav`` in another process.
 
     Raises LipsyncError if it is no audio or too long, or if the process crashes or takes too long.
     """
@@ -55,7 +66,7 @@ def decode_apart(path: Path, wav: Path, max_seconds: float) -> float:
         raise LipsyncError(f"{path}: decoding it failed; convert it to wav or mp3") from None
     if "error" in answer:
         raise LipsyncError(str(answer["error"]))
-    return float(answer["seconds"])
+    return Decoded(float(answer["seconds"]), tuple(map(str, answer["warnings"])))
 
 
 def _decode(path: Path, wav: Path, max_seconds: float) -> float:
@@ -88,22 +99,24 @@ def _decode(path: Path, wav: Path, max_seconds: float) -> float:
     return samples / rate
 
 
-def _limit() -> None:
-    """Bound the memory that a decoder can take."""
+def limit_memory(most: int) -> None:
+    """Bound the address space of this process, in bytes, where the system can."""
     if sys.platform == "win32":
         return
     import resource
 
-    _, most = resource.getrlimit(resource.RLIMIT_AS)
-    soft = MEMORY if most == resource.RLIM_INFINITY else min(MEMORY, most)
-    resource.setrlimit(resource.RLIMIT_AS, (soft, most))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def main() -> None:
-    _limit()
+    limit_memory(MEMORY)
     path, wav, seconds = sys.argv[1:]
     try:
-        answer: dict[str, object] = {"seconds": _decode(Path(path), Path(wav), float(seconds))}
+        with gathered() as warnings:
+            decoded = _decode(Path(path), Path(wav), float(seconds))
+        answer: dict[str, object] = {"seconds": decoded, "warnings": warnings}
     except LipsyncError as error:
         answer = {"error": str(error)}
     print(json.dumps(answer))

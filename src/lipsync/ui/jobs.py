@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from lipsync.errors import LipsyncError, first_line
+from lipsync.media.saying import gathered
 from lipsync.rendering.options import RenderOptions
 from lipsync.rendering.render import Rendered
 from lipsync.ui.models import LoadedAvatars
@@ -42,6 +43,7 @@ class Job:
         done, total: frames; 0 of 0 until it is known how many there will be
         rate: frames per second
         error: one line
+        noticed: warnings of the rendering; those of the sound are in ``upload``
         video: once it is done
     """
 
@@ -55,6 +57,7 @@ class Job:
     total: int = 0
     rate: float = 0.0
     error: str = ""
+    noticed: tuple[str, ...] = ()
     video: Path | None = None
     rendered: Rendered | None = None
     wanted: bool = True
@@ -63,6 +66,11 @@ class Job:
     @property
     def sound(self) -> Path:
         return self.folder / "sound"
+
+    @property
+    def warnings(self) -> list[str]:
+        """A line for each thing that is wrong with the sound, or that the rendering met."""
+        return list(dict.fromkeys((*self.upload.warnings, *self.noticed)))
 
     @property
     def over(self) -> bool:
@@ -172,7 +180,9 @@ class RenderQueue:
             job.seen(0, 0)
             with self._models.renderer(job.avatar, job.options) as renderer:
                 job.seen(0, 0)
-                job.rendered = renderer.render(job.sound, output, job.seen)
+                with gathered() as lines:
+                    job.rendered = renderer.render(job.sound, output, job.seen)
+            job.noticed = tuple(named(line, job.sound, job.upload.name) for line in lines)
             shelf = self._results / job.folder.name
             shelf.mkdir()
             job.video = output.rename(shelf / f"{file_name(job.avatar)}.mp4")

@@ -6,6 +6,7 @@ lies in `.scratch/page/new_person/`, so that closing the browser or the page los
     state.json       the file's name, and the person's once training was asked for
     video.mp4        the upload, until it is in data/videos/
     first_look.json, first_look.jpg, check.json    what is known before all of it was read
+    findings.json                                  warnings, and why it cannot be added
     profile.json, profile.png                      what `lipsync profile` says of it
 """
 
@@ -37,6 +38,7 @@ from lipsync.running.command import environment
 from lipsync.running.time_left import read_time_left
 from lipsync.telemetry import scratch_root, training_process
 from lipsync.ui.runs import Runs, trainings
+from lipsync.ui.suitability import FINDINGS
 from lipsync.ui.uploads import named, shown_name
 
 AS_PROJECT = "project"  # in place of a preset: params.yaml as it is
@@ -44,6 +46,10 @@ NO_PIPELINE = (
     "no pipeline in this folder; start the page in a folder with dvc.yaml and params.yaml to add "
     "a person"
 )
+
+LOOK_INTERVAL = 5.0  # seconds between two looks at a check
+STALLED = 900.0  # seconds without a further frame, after which a check is ended, and
+LONGEST = 4 * 3600.0  # seconds after which it is ended anyway
 
 Phase = Literal[
     "none",  # no video yet
@@ -83,6 +89,8 @@ class Situation:
         profile: profile.json; None where there is none
         first_look: first_look.json, while the video is being checked
         checked: share of the frames that were read, 0..1
+        warnings: a line for each thing that is wrong with the video
+        unfit: why it cannot be added, in one line, whatever the profile says; "" if it can
         stages: of the person, in their order; left, working: names of those that are not done, and
             of those that run
         why: one line on what became of a training that has ended
@@ -94,6 +102,8 @@ class Situation:
     profile: dict[str, Any] | None = None
     first_look: dict[str, Any] | None = None
     checked: float = 0.0
+    warnings: tuple[str, ...] = ()
+    unfit: str = ""
     stages: list[Stage] = field(default_factory=list)
     left: tuple[str, ...] = ()
     working: frozenset[str] = frozenset()
@@ -169,13 +179,13 @@ class NewPerson:
             state = self._read()
             if state is None:
                 return Situation("none")
-            profile = self._profile()
+            profile, (warnings, unfit) = self._profile(), self._findings(state)
             if state.person and state.person in self._people():
-                return self._training(state, profile)
+                return replace(self._training(state, profile), warnings=warnings)
             if state.error:
                 return Situation("refused", state, why=state.error)
             if profile is not None:
-                return Situation("ready", state, profile)
+                return Situation("ready", state, profile, warnings=warnings, unfit=unfit)
             if self._check is None:
                 self._begin_check(state)
             return Situation(
@@ -210,6 +220,8 @@ class NewPerson:
                     f"{now.state.file}: no face was found in it, so there is nothing to train on; "
                     "record one face, from the front, in good light"
                 )
+            if now.unfit:
+                raise LipsyncError(now.unfit)
             person = check_name(name.strip(), f"name {name.strip()}")
             if person in self._people():
                 raise LipsyncError(f"name {person}: is taken; give another")
@@ -259,11 +271,12 @@ class NewPerson:
                 check.wait()
 
     def _add(self, state: State, person: str, options: dict[str, Any]) -> None:
+        """Nothing of the video is decoded here: `ui.suitability` has checked it."""
         video = self.folder / state.video
         source = Source(video, person, **options)
         try:
             with self.quiet():
-                (outcome,) = add_people([source], self.project, again=True)
+                (outcome,) = add_people([source], self.project, again=True, checked=True)
             if outcome.problem:
                 raise LipsyncError(outcome.problem)
         except LipsyncError as error:
@@ -300,7 +313,7 @@ class NewPerson:
         return load_params(params).people if params.is_file() else []
 
     def _begin_check(self, state: State) -> None:
-        video = self.folder / state.video
+        video = self._video(state)
         command = [sys.executable, "-m", "lipsync.ui.suitability", str(video), str(self.folder)]
         self._check = subprocess.Popen(
             command,
@@ -316,22 +329,51 @@ class NewPerson:
         ).start()
 
     def _finish_check(self, check: "subprocess.Popen[str]", state: State) -> None:
-        said, _ = check.communicate()
+        said = self._wait_for(check)
         try:
-            error = str(json.loads(said).get("error", ""))
+            error = str(json.loads(said or "").get("error", ""))
         except (ValueError, AttributeError):
-            error = f"{state.file}: reading it failed; convert it to mp4 (H.264 and AAC)"
+            why = "reading it failed" if said is not None else "takes too long to read"
+            error = f"{state.file}: {why}; convert it to mp4 (H.264 and AAC)"
         with self._lock:
             if self._check is not check:
                 return  # nobody wants to know any more
             self._check = None
             if error:
-                error = named(error, self.folder / state.video, state.file)
+                error = named(error, self._video(state), state.file)
                 self._write(replace(state, error=error))
 
+    def _wait_for(self, check: "subprocess.Popen[str]") -> str | None:
+        """What a check prints; None if it was ended because it took too long."""
+        begun = last = time.monotonic()
+        share = 0.0
+        while True:
+            try:
+                return check.communicate(timeout=LOOK_INTERVAL)[0]
+            except subprocess.TimeoutExpired:
+                now = time.monotonic()
+            if self._checked() != share:
+                share, last = self._checked(), now
+            if now - last > STALLED or now - begun > LONGEST:
+                check.kill()
+                check.communicate()
+                return None
+
+    def _video(self, state: State) -> Path:
+        """Absolute, as it stands in the lines of other processes."""
+        return (self.folder / state.video).absolute()
+
+    def _findings(self, state: State) -> tuple[tuple[str, ...], str]:
+        """Warnings, and why the video cannot be added, under the name that its owner knows."""
+        found = self._read_json(FINDINGS) or {}
+        lines = [*map(str, found.get("warnings", ())), str(found.get("unfit", ""))]
+        *warnings, unfit = (named(line, self._video(state), state.file) for line in lines)
+        return tuple(warnings), unfit
+
     def _profile(self) -> dict[str, Any] | None:
-        # the picture is written last
-        return self._read_json("profile.json") if (self.folder / "profile.png").is_file() else None
+        """None until all is written, the picture last; so is one of a page that had no findings."""
+        there = all((self.folder / name).is_file() for name in (FINDINGS, "profile.png"))
+        return self._read_json("profile.json") if there else None
 
     def _first_look(self) -> dict[str, Any] | None:
         return self._read_json("first_look.json")

@@ -12,7 +12,7 @@ from lipsync.ui.new_person import NewPerson, Situation, State, has_face, last_pi
 from lipsync.ui.pipeline_view import progress
 from lipsync.ui.runs import trainings
 from lipsync.ui.teleprompter import ADVICE, TEXT
-from lipsync.ui.words import bar, duration, error_line
+from lipsync.ui.words import bar, duration, error_line, warning_lines
 from lipsync.ui.workspace import Workspace, url
 
 MEANING = {
@@ -53,7 +53,8 @@ def situation_card(now: Situation, new: NewPerson, workspace: Workspace) -> str:
         parts.append(training_card(now, new, workspace))
     if now.profile is not None:
         report = report_card(now.profile, new.folder / "profile.png", workspace)
-        parts.append(_headed(now.state, report))
+        told = error_line(now.unfit) if now.unfit else ""
+        parts.append(_headed(now.state, told + warning_lines(now.warnings) + report))
     return "".join(parts)
 
 

@@ -10,7 +10,7 @@ from lipsync.media.video import read_frames
 from lipsync.rendering.avatar import FRAMES, INFO, AvatarInfo
 from lipsync.ui.jobs import Job
 from lipsync.ui.uploads import Upload
-from lipsync.ui.words import bar, duration, error_line, note_line, quarter
+from lipsync.ui.words import bar, duration, error_line, note_line, quarter, warning_lines
 from lipsync.ui.workspace import Workspace, url
 
 RENDERING = "Rendering"
@@ -68,7 +68,7 @@ def sound_card(upload: Upload) -> str:
         f"{upload.seconds:.1f} s of audio</p>"
         f'<audio controls preload="metadata" aria-label="Your audio" '
         f'src="{escape(url(upload.path))}"></audio></div>'
-    )
+    ) + warning_lines(upload.warnings)
 
 
 def job_card(job: Job, ahead: int) -> str:
@@ -83,7 +83,7 @@ def job_card(job: Job, ahead: int) -> str:
             0, RENDERING
         )
     if job.state == "done":
-        return result_card(job)
+        return result_card(job) + warning_lines(job.noticed)
     if not job.total:
         return note_line("Loading the avatar and computing audio features …") + bar(0, RENDERING)
     left = "" if job.left is None else f"{duration(job.left)} left"

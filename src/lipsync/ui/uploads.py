@@ -18,12 +18,14 @@ class Upload:
         name: what its owner calls it
         seconds: of audio
         sound: a WAV of it, decoded; all that the server itself reads
+        warnings: a line for each thing that is wrong with it
     """
 
     path: Path
     name: str
     seconds: float
     sound: Path
+    warnings: tuple[str, ...] = ()
 
 
 def check_upload(
@@ -49,10 +51,11 @@ def check_upload(
         )
     sound = path.with_name(path.name[:100] + DECODED)
     try:
-        seconds = decode_apart(path, sound, max_seconds)
+        decoded = decode_apart(path, sound, max_seconds)
     except LipsyncError as error:
         raise LipsyncError(named(str(error), path, name)) from None
-    return Upload(path, name, seconds, sound)
+    warnings = tuple(named(line, path, name) for line in decoded.warnings)
+    return Upload(path, name, decoded.seconds, sound, warnings)
 
 
 def shown_name(path: Path) -> str:

@@ -1,5 +1,6 @@
 """Numbers and lines as the page shows them."""
 
+from collections.abc import Iterable
 from html import escape
 
 
@@ -30,6 +31,10 @@ def bar(share: float, label: str) -> str:
         f'aria-valuenow="{percent:.0f}" aria-valuemin="0" aria-valuemax="100">'
         f'<span style="width:{percent:.1f}%"></span></div>'
     )
+
+
+def warning_lines(messages: Iterable[str]) -> str:
+    return "".join(f'<p class="ls-warning">{escape(message)}</p>' for message in messages)
 
 
 def error_line(message: str) -> str:
