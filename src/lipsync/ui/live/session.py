@@ -19,6 +19,7 @@ from aiortc import (
 )
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from av import AudioFrame
 
 from lipsync.errors import LipsyncError
 from lipsync.ui.live.microphone import Microphone
@@ -106,6 +107,7 @@ class Session:
         try:
             while True:
                 frame = await track.recv()
+                assert isinstance(frame, AudioFrame)
                 self._heard = time.monotonic()
                 self._speaking.hear(self._microphone.take(frame))
                 self._voice.hear(frame)
@@ -118,7 +120,7 @@ class Session:
 
         def hear(message: object) -> None:
             try:
-                self._voice.on = json.loads(str(message))["voice"] is True
+                self._voice.wanted = json.loads(str(message))["voice"] is True
             except (ValueError, KeyError, TypeError):
                 log.info("live: a message was ignored")
 

@@ -141,14 +141,15 @@ class Speaking:
 
     def _run(self) -> None:
         try:
-            with self._live:
-                while (samples := self._wait()) is not None:
-                    self._speak(samples)
+            while (samples := self._wait()) is not None:
+                self._speak(samples)
         except LipsyncError as error:
             self._failed(str(error))
         except Exception as error:
             log.exception("the live avatar failed")
             self._failed(f"the avatar failed here ({first_line(error)}); start again")
+        finally:
+            self._live.__exit__()
 
     def _wait(self) -> np.ndarray | None:
         """All that was heard since, at least one piece; None at the end."""

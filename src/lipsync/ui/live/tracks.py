@@ -25,15 +25,15 @@ class PictureTrack(MediaStreamTrack):
     def __init__(self, speaking: Speaking, sending: Callable[[Picture], None]) -> None:
         super().__init__()
         self._speaking, self._sending = speaking, sending
-        self._waiting: Picture | None = None
+        self._newest: Picture | None = None
         self._encoded: Picture | None = None
         self._there = asyncio.Event()
 
     def put(self, picture: Picture) -> None:
         """In the event loop."""
-        if self._waiting is not None:
+        if self._newest is not None:
             self._speaking.lost()
-        self._waiting = picture
+        self._newest = picture
         self._there.set()
 
     async def recv(self) -> av.VideoFrame:
@@ -42,7 +42,7 @@ class PictureTrack(MediaStreamTrack):
             self._speaking.departed(self._encoded)
             self._encoded = None
         await _next(self, self._there)
-        picture, self._waiting = self._waiting, None
+        picture, self._newest = self._newest, None
         assert picture is not None
         self._there.clear()
         self._encoded = picture
@@ -51,13 +51,13 @@ class PictureTrack(MediaStreamTrack):
 
 
 class VoiceTrack(MediaStreamTrack):
-    """The microphone's frames, each sent when the picture of its time is; nothing while off."""
+    """The microphone's frames, each sent when the picture of its time is; nothing until it is wanted."""
 
     kind = "audio"
 
     def __init__(self) -> None:
         super().__init__()
-        self.on = False
+        self.wanted = False
         self._held: deque[tuple[float, av.AudioFrame]] = deque()  # with seconds of their begin
         self._due: deque[tuple[float, av.AudioFrame]] = deque()  # with the loop's time
         self._there = asyncio.Event()
@@ -70,7 +70,7 @@ class VoiceTrack(MediaStreamTrack):
         if self._first is None:
             self._first = frame.pts
         begin = (frame.pts - self._first) / frame.sample_rate
-        if not self.on:
+        if not self.wanted:
             self._held.clear()
             return
         self._held.append((begin, frame))
