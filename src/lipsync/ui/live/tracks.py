@@ -51,7 +51,7 @@ class PictureTrack(MediaStreamTrack):
 
 
 class VoiceTrack(MediaStreamTrack):
-    """The microphone's frames, each sent when the picture of its time is; nothing until it is wanted."""
+    """The microphone's frames, each sent when the picture of its time is; none until wanted."""
 
     kind = "audio"
 
