@@ -3,11 +3,14 @@
 import asyncio
 import json
 import shutil
+import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 
@@ -18,8 +21,9 @@ from lipsync.ui.library import Library
 from lipsync.ui.live import place, session
 from lipsync.ui.live.microphone import Microphone
 from lipsync.ui.live.place import Live, NotInstalled, Taken
-from lipsync.ui.live.speaking import MOST, WARM_UP, Speaking
+from lipsync.ui.live.speaking import MOST, WARM_UP, Speaking, sent_size
 from lipsync.ui.settings import Settings
+from lipsync.ui.tabs import live_tab
 from tests.tiny_avatar import FPS, GREYS, HEIGHT, WIDTH, tiny_film, tiny_shape, write_tiny_avatar
 from tests.ui.browser import running_app
 from tests.ui.conftest import wait_until
@@ -288,6 +292,26 @@ def test_without_the_extra_live_says_what_to_install(live, monkeypatch):
     monkeypatch.setattr(place, "installed", lambda: False)
     with pytest.raises(NotInstalled, match=r"needs aiortc, which is not installed; run `uv pip"):
         asyncio.run(live.offer("still", ""))
+
+
+def test_without_the_extra_the_tab_says_so_and_the_page_is_as_it_was(monkeypatch):
+    monkeypatch.setattr(live_tab, "installed", lambda: False)
+    with gr.Blocks(analytics_enabled=False) as page, gr.Tab("Live") as tab:
+        live_tab.build(None, tab)
+    shown = [block.value for block in page.blocks.values() if isinstance(block, gr.HTML)]
+    assert len(shown) == 1
+    assert 'role="alert">Live needs aiortc, which is not installed' in shown[0]
+    code = "import sys; sys.modules['aiortc'] = None; import lipsync.ui.serve, lipsync.ui.page"
+    subprocess.run([sys.executable, "-c", f"{code}, lipsync.ui.live.routes"], check=True)
+
+
+def test_large_avatars_are_sent_smaller():
+    assert sent_size(512, 512) == (512, 512)
+    assert sent_size(1280, 720) == (1280, 720)
+    width, height = sent_size(1080, 1920)
+    assert (width % 2, height % 2) == (0, 0)
+    assert width * height <= 1.01 * 1280 * 720
+    assert width / height == pytest.approx(1080 / 1920, rel=0.01)
 
 
 def ask(address: str, path: str, body: object, **headers: str) -> tuple[int, dict]:

@@ -244,7 +244,8 @@ def test_a_session_ends_with_its_microphone_its_avatar_or_its_page(chromium, pro
         page.evaluate(
             """() => {
                 const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-                navigator.mediaDevices.getUserMedia = async (what) => window.opened = await ask(what);
+                navigator.mediaDevices.getUserMedia = async (what) =>
+                  window.opened = await ask(what);
             }"""
         )
         start(page)

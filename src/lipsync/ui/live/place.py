@@ -5,6 +5,7 @@ own loop late, and a long answer of the page would make the pictures late.
 """
 
 import asyncio
+import logging
 import secrets
 import threading
 from collections.abc import Coroutine
@@ -28,6 +29,7 @@ TAKEN = (
 )
 ENDED = "The page was ended on its computer."
 CLOSING = 30.0  # seconds that the last session may take to end
+log = logging.getLogger(__name__)
 
 
 class NotInstalled(LipsyncError):  # noqa: N818  its words are for people
@@ -43,8 +45,7 @@ def installed() -> bool:
 
 
 class Live:
-    """Sessions, one at a time. Use as a context manager; its methods are called from any thread's
-    event loop."""
+    """Sessions, one at a time. Use as a context manager; any event loop may await its methods."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
@@ -58,7 +59,10 @@ class Live:
 
     def __exit__(self, *error: object) -> None:
         if self._thread is not None:
-            asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(CLOSING)
+            try:
+                asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(CLOSING)
+            except TimeoutError:
+                log.warning("a live session did not end within %g s", CLOSING)
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
         self._loop.close()

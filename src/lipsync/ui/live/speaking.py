@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture (yuv420p) and when what it says was said.
+    """A picture (RGB; the encoder's thread converts it) and when what it says was said.
 
     Attributes:
         number: of the frame, from the first that the avatar was asked for; with pictures left out
@@ -91,10 +91,7 @@ class Speaking:
                 f"{avatar.info.person}: the speech encoder {avatar.info.speech.encoder} listens "
                 f"{self.look_ahead:.1f} s ahead, too far to be live; choose an avatar with `mel`"
             )
-        scale = min(1.0, (LARGEST / (avatar.info.width * avatar.info.height)) ** 0.5)
-        self.width, self.height = (
-            2 * round(side * scale / 2) for side in (avatar.info.width, avatar.info.height)
-        )
+        self._size = sent_size(avatar.info.width, avatar.info.height)
         self._before = sample_count(WARM_UP, self.fps, SAMPLE_RATE)
         self._live.__enter__()
         try:
@@ -171,7 +168,9 @@ class Speaking:
 
     def _picture(self, number: int, picture: np.ndarray) -> Picture:
         rate = exact_fps(self.fps)
-        frame = av.VideoFrame.from_ndarray(picture).reformat(self.width, self.height, "yuv420p")
+        frame = av.VideoFrame.from_ndarray(picture)
+        if self._size != (frame.width, frame.height):
+            frame = frame.reformat(*self._size)
         frame.pts, frame.time_base = number * rate.denominator, Fraction(1, rate.numerator)
         begin = float(number / rate) - self._before / SAMPLE_RATE
         middle = frame_time(number, self.fps) * SAMPLE_RATE - self._before
@@ -184,3 +183,9 @@ class Speaking:
                 if 0 <= sample <= samples:
                     return when - (samples - sample) / SAMPLE_RATE
         return None
+
+
+def sent_size(width: int, height: int) -> tuple[int, int]:
+    """Width and height, even, that pictures of such a size are sent with."""
+    scale = min(1.0, (LARGEST / (width * height)) ** 0.5)
+    return 2 * round(width * scale / 2), 2 * round(height * scale / 2)

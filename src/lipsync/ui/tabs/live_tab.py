@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 def build(parts: "Parts", tab: gr.Tab) -> None:
     """The tab's components; `live.js` talks to the server by itself."""
-    library = parts.library
     if not installed():
         gr.HTML(error_line(NOT_INSTALLED), elem_id="live", padding=False)
         return
+    library = parts.library
     with gr.Row(elem_classes="ls-columns"):
         with gr.Column(min_width=320):
             avatar = gr.Dropdown([], label="Avatar", elem_id="live-avatar")
