@@ -164,7 +164,8 @@ class Session:
             self._loop.call_soon_threadsafe(do, *values)
 
     def _sending(self, picture: Picture) -> None:
-        self._voice.release(picture.begin, picture.begin + 1 / self._speaking.fps)
+        if picture.said is not None:
+            self._voice.follow(time.monotonic() - picture.said + 0.5 / self._speaking.fps)
 
     def _end(self, why: str) -> None:
         if self._closing is None:

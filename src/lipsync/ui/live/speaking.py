@@ -35,13 +35,11 @@ class Picture:
     Attributes:
         number: of the frame, from the first that the avatar was asked for; with pictures left out
             the numbers have gaps
-        begin: seconds of the microphone's audio at which it is due; negative before it began
         said: `time.monotonic` at which the middle of its frame arrived here; None before that
     """
 
     frame: av.VideoFrame
     number: int
-    begin: float
     said: float | None
 
 
@@ -172,9 +170,8 @@ class Speaking:
         if self._size != (frame.width, frame.height):
             frame = frame.reformat(*self._size)
         frame.pts, frame.time_base = number * rate.denominator, Fraction(1, rate.numerator)
-        begin = float(number / rate) - self._before / SAMPLE_RATE
         middle = frame_time(number, self.fps) * SAMPLE_RATE - self._before
-        return Picture(frame, number, begin, self._said(middle))
+        return Picture(frame, number, self._said(middle))
 
     def _said(self, sample: float) -> float | None:
         """When a sample of the microphone's arrived, had it not waited for its packet to fill."""

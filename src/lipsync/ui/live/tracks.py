@@ -10,7 +10,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from lipsync.ui.live.speaking import Picture, Speaking
 
-LONGEST_DELAY = 2.0  # seconds of voice that wait for their picture
+FOLLOWING = 0.05  # share of a picture in the average that the voice is as late as
 
 
 class PictureTrack(MediaStreamTrack):
@@ -51,38 +51,31 @@ class PictureTrack(MediaStreamTrack):
 
 
 class VoiceTrack(MediaStreamTrack):
-    """The microphone's frames, each sent when the picture of its time is; none until wanted."""
+    """The microphone's frames, as late as pictures are on average; none until they are wanted.
+
+    An average, for a browser that gets sound at uneven times holds it back for longer. It shows
+    both in sync, by the times at which they were sent.
+    """
 
     kind = "audio"
 
     def __init__(self) -> None:
         super().__init__()
         self.wanted = False
-        self._held: deque[tuple[float, av.AudioFrame]] = deque()  # with seconds of their begin
-        self._due: deque[tuple[float, av.AudioFrame]] = deque()  # with the loop's time
+        self._delay: float | None = None  # seconds from a sound to its picture
+        self._due: deque[tuple[float, av.AudioFrame]] = deque()  # with `time.monotonic` to send at
         self._there = asyncio.Event()
-        self._first: int | None = None  # timestamp
+
+    def follow(self, delay: float) -> None:
+        """A picture is being sent, so many seconds after the sound at its beginning."""
+        before = delay if self._delay is None else self._delay
+        self._delay = before + FOLLOWING * (delay - before)
 
     def hear(self, frame: av.AudioFrame) -> None:
-        """The microphone's next frame."""
-        if frame.pts is None:
-            return
-        if self._first is None:
-            self._first = frame.pts
-        begin = (frame.pts - self._first) / frame.sample_rate
-        if not self.wanted:
-            self._held.clear()
-            return
-        self._held.append((begin, frame))
-        while self._held[0][0] < begin - LONGEST_DELAY:
-            self._held.popleft()
-
-    def release(self, begin: float, end: float) -> None:
-        """A picture of the seconds begin...end of the microphone's audio is being sent."""
-        now = time.monotonic()
-        while self._held and self._held[0][0] < end:
-            at, frame = self._held.popleft()
-            self._due.append((now + max(0.0, at - begin), frame))
+        """The microphone's next frame, whose last sample was said now."""
+        if self.wanted and self._delay is not None:
+            said = time.monotonic() - frame.samples / frame.sample_rate
+            self._due.append((said + self._delay, frame))
             self._there.set()
 
     async def recv(self) -> av.AudioFrame:
