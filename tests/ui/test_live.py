@@ -31,6 +31,8 @@ from tests.ui.conftest import wait_until
 from tests.ui.test_page import PASSWORD, log_in
 
 pytest.importorskip("aiortc")
+from aiortc import RTCConfiguration, RTCPeerConnection
+
 from lipsync.ui.live.tracks import VoiceTrack
 from tests.ui.live_peer import PACKET, RATE, Peer, packet
 
@@ -193,6 +195,17 @@ def test_the_voice_is_as_late_as_the_pictures():
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
                 await track.recv()
+
+    asyncio.run(go())
+
+
+def test_aiortc_keeps_fewer_packets_waiting_than_it_would():
+    async def go() -> None:
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        receiver = connection.addTransceiver("audio").receiver
+        assert session.wait_less(receiver) == session.PREFETCH
+        assert session.wait_less(object()) == session.AIORTC_PREFETCH
+        await connection.close()
 
     asyncio.run(go())
 

@@ -1,8 +1,8 @@
 """What the tab Live shows, as HTML; `live/live.js` makes it work."""
 
 HELP = (
-    "The avatar says what you say; the page shows how much later. Nothing is recorded. Only with "
-    "the consent of the person who is shown."
+    "The avatar says what you say; the page shows how much later. To change the avatar, stop "
+    "first. Nothing is recorded. Only with the consent of the person who is shown."
 )
 VOICE = "Play my voice with the picture"
 VOICE_HELP = "As late as the picture is. Use headphones, or the microphone hears it again."

@@ -16,6 +16,7 @@ const REFUSED = {
   NotReadableError: "The microphone is in use by another program, or has a fault. Close that program and start again.",
 };
 const LOST = "The connection to the page's computer was lost. Start again.";
+const APART = "No connection came about. This browser and the page's computer have to be in one network, with no firewall between them that stops UDP.";
 
 const show = (live) => {
   button("start").hidden = live;
@@ -92,8 +93,10 @@ const connect = async (mine) => {
     receiver.jitterBufferTarget = 0; // as soon as it is there
     received.addTrack(track);
   };
+  let connected = false;
   peer.onconnectionstatechange = () => {
-    if (peer.connectionState === "failed") end(LOST, true);
+    if (peer.connectionState === "connected") connected = true;
+    if (peer.connectionState === "failed") end(connected ? LOST : APART, true);
   };
   channel = peer.createDataChannel("live");
   channel.onopen = tell;
@@ -164,7 +167,7 @@ const hear = async (report) => {
     find("[data-latency]").textContent = `${Math.round(latency)} ms`;
     find("[data-latency]").parentElement.className = `ls-tile ${latency < 400 ? "ls-good" : "ls-bad"}`;
     const ahead = Math.round(1000 * report.look_ahead);
-    find("[data-parts]").textContent = `latency: ${ahead} listening ahead, ${Math.round(1000 * report.latency) - ahead} frame made and sent, ${Math.round(microphone + connection)} microphone, ${Math.round(screen)} browser`;
+    find("[data-parts]").textContent = `latency: ${ahead} listening ahead + ${Math.round(1000 * report.latency) - ahead} making the frame + ${Math.round(microphone + connection)} microphone + ${Math.round(screen)} browser`;
   }
   const late = report.left_out * 10 > due;
   if (late !== slow) {

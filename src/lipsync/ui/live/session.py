@@ -27,7 +27,8 @@ from lipsync.ui.live.speaking import Picture, Speaking
 from lipsync.ui.live.tracks import PictureTrack, VoiceTrack
 
 PACKET = 0.02  # seconds of sound that browsers put into one
-PREFETCH = 1  # packets that wait for lost ones in between; aiortc's 4 cost 80 ms
+PREFETCH, AIORTC_PREFETCH = 1, 4  # packets that wait for late ones; each costs 20 ms
+BUFFER = "_RTCRtpReceiver__jitter_buffer"  # attribute of aiortc's receiver
 SILENT_LINE = 5.0  # seconds without a packet, after which the browser is taken to be gone
 CONNECTING = 20.0  # seconds that it may take to connect
 REPORT_INTERVAL = 1.0  # seconds
@@ -47,7 +48,7 @@ class Session:
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._channel: RTCDataChannel | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._heard = 0.0
+        self._heard, self._prefetch = 0.0, AIORTC_PREFETCH
         self._closing: asyncio.Task[None] | None = None
         self._opened = False
 
@@ -85,7 +86,7 @@ class Session:
                 raise ValueError("audio and video are wanted")
             for track in (self._voice, self._pictures):
                 connection.addTrack(track)
-            wait_less(kinds["audio"].receiver)
+            self._prefetch = wait_less(kinds["audio"].receiver)
             answer = await connection.createAnswer()
             assert answer is not None
             await connection.setLocalDescription(answer)
@@ -142,7 +143,7 @@ class Session:
                 {
                     "made": report.made,
                     "left_out": report.left_out,
-                    "latency": report.latency and report.latency + PACKET * PREFETCH,
+                    "latency": report.latency and report.latency + PACKET * self._prefetch,
                     "look_ahead": self._speaking.look_ahead,
                 }
             )
@@ -185,8 +186,12 @@ class Session:
             self._ended()
 
 
-def wait_less(receiver: object) -> None:
-    """Make aiortc's buffer for the microphone's packets a short one; it has no option for that."""
-    name = "_RTCRtpReceiver__jitter_buffer"
-    assert hasattr(receiver, name), "aiortc keeps its packets elsewhere now"
-    setattr(receiver, name, JitterBuffer(capacity=16, prefetch=PREFETCH))
+def wait_less(receiver: object) -> int:
+    """Make aiortc's buffer for the microphone's packets a short one; how many wait in it.
+
+    It has no option for that: where a later version keeps its buffer elsewhere, that stays.
+    """
+    if not hasattr(receiver, BUFFER):
+        return AIORTC_PREFETCH
+    setattr(receiver, BUFFER, JitterBuffer(capacity=16, prefetch=PREFETCH))
+    return PREFETCH
