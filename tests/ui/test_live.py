@@ -19,7 +19,7 @@ from lipsync.errors import LipsyncError
 from lipsync.media.audio import read_audio
 from lipsync.rendering.live import LiveAvatar
 from lipsync.ui.library import Library
-from lipsync.ui.live import place, session
+from lipsync.ui.live import place
 from lipsync.ui.live.microphone import Microphone
 from lipsync.ui.live.place import Live, NotInstalled, Taken
 from lipsync.ui.live.speaking import MOST, Speaking, sent_size
@@ -33,6 +33,7 @@ from tests.ui.test_page import PASSWORD, log_in
 pytest.importorskip("aiortc")
 from aiortc import RTCConfiguration, RTCPeerConnection
 
+from lipsync.ui.live import session
 from lipsync.ui.live.tracks import VoiceTrack
 from tests.ui.live_peer import PACKET, RATE, Peer, packet
 
