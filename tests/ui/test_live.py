@@ -19,7 +19,7 @@ from lipsync.errors import LipsyncError
 from lipsync.media.audio import read_audio
 from lipsync.rendering.live import LiveAvatar
 from lipsync.ui.library import Library
-from lipsync.ui.live import place
+from lipsync.ui.live import place, speaking
 from lipsync.ui.live.microphone import Microphone
 from lipsync.ui.live.place import Live, NotInstalled, Taken
 from lipsync.ui.live.speaking import MOST, Speaking, sent_size
@@ -128,10 +128,10 @@ def test_lips_move_while_somebody_speaks_and_are_closed_in_silence(live, speech)
         await peer.close()
         return silent, spoken(peer.pictures[count:])
 
-    silent, speaking = asyncio.run(go())
+    silent, loud = asyncio.run(go())
     assert len(silent) > 20
     assert silent.max() < HALF_OPEN - 30
-    assert (speaking > HALF_OPEN - 20).mean() > 0.2
+    assert (loud > HALF_OPEN - 20).mean() > 0.2
 
 
 def test_reports_say_the_latency_which_is_at_least_what_is_listened_ahead(live, folder, speech):
@@ -253,6 +253,34 @@ def test_the_end_of_the_page_is_told(folder, speech):
     asyncio.run(go())
 
 
+def test_a_page_that_ends_while_an_avatar_is_loaded_leaves_none_open(folder, speech, monkeypatch):
+    loading, go_on, load = threading.Event(), threading.Event(), speaking.load_avatar
+
+    def slowly(path: Path):
+        loading.set()
+        go_on.wait(60)
+        return load(path)
+
+    monkeypatch.setattr(speaking, "load_avatar", slowly)
+
+    async def go() -> None:
+        with Live(Library(Settings(folder, (folder,)))) as live:
+            peer = Peer(speech)
+            offer = asyncio.create_task(live.offer("still", await peer.offer()))
+            await peer.until(loading.is_set)
+            ending = asyncio.create_task(asyncio.to_thread(live.__exit__, None, None, None))
+            await asyncio.sleep(0.2)
+            go_on.set()
+            with pytest.raises(LipsyncError, match="ended while the avatar was being loaded"):
+                await offer
+            await ending
+            live._thread = None  # ended already
+        await peer.close()
+
+    asyncio.run(go())
+    assert "live" not in {thread.name for thread in threading.enumerate()}
+
+
 @pytest.mark.parametrize(
     ("avatar", "offer", "said"),
     [
@@ -289,17 +317,17 @@ def test_whoever_is_late_leaves_pictures_out_and_falls_no_further_behind(folder)
         shown.append(picture)
         go_on.wait(60)
 
-    with Speaking(folder / "still", show, failed.append) as speaking:
+    with Speaking(folder / "still", show, failed.append) as avatar:
         chunk = np.zeros(1600, np.float32)  # 0.1 s
-        speaking.hear(chunk)
+        avatar.hear(chunk)
         wait_until(lambda: shown)
         for _ in range(30):
-            speaking.hear(chunk)  # 3 s, while one picture is being sent
+            avatar.hear(chunk)  # 3 s, while one picture is being sent
         go_on.set()
         # All is heard: up to the frame whose middle is as far back as the avatar listens ahead.
-        last = int((1 + 31 * 0.1 - speaking.look_ahead) * FPS - 0.5)
+        last = int((1 + 31 * 0.1 - avatar.look_ahead) * FPS - 0.5)
         wait_until(lambda: shown[-1].number == last)
-        report = speaking.report()
+        report = avatar.report()
     assert not failed
     assert len(shown) <= 2 * MOST
     assert report.made == len(shown)

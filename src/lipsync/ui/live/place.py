@@ -50,6 +50,7 @@ class Live:
     def __init__(self, library: Library) -> None:
         self._library = library
         self._place: tuple[str, "Session | None"] | None = None  # noqa: UP037
+        self._offers = 0  # that are being answered
         self._lock = threading.Lock()  # of the thread's start
         self._thread: threading.Thread | None = None
         self._loop = asyncio.new_event_loop()
@@ -108,16 +109,19 @@ class Live:
             if self._place is not None and self._place[0] == key:
                 self._place = None
 
+        self._offers += 1
         try:
             if not isinstance(offer, str):
                 raise LipsyncError("offer: missing; load the page anew")
             folder = await asyncio.to_thread(self._library.avatar, name)
             session = Session(folder, ended)
+            self._place = key, session
+            return key, await session.answer(offer)
         except BaseException:
             ended()
             raise
-        self._place = key, session
-        return key, await session.answer(offer)
+        finally:
+            self._offers -= 1
 
     async def _end(self, key: object) -> bool:
         if self._place is None or self._place[0] != key or self._place[1] is None:
@@ -128,3 +132,5 @@ class Live:
     async def _close(self) -> None:
         if self._place is not None and self._place[1] is not None:
             await self._place[1].close(ENDED)
+        while self._offers:
+            await asyncio.sleep(0.01)

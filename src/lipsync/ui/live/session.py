@@ -21,7 +21,7 @@ from aiortc.jitterbuffer import JitterBuffer
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame
 
-from lipsync.errors import LipsyncError
+from lipsync.errors import LipsyncError, first_line
 from lipsync.ui.live.microphone import Microphone
 from lipsync.ui.live.speaking import Picture, Speaking
 from lipsync.ui.live.tracks import PictureTrack, VoiceTrack
@@ -50,7 +50,7 @@ class Session:
         self._tasks: list[asyncio.Task[None]] = []
         self._heard, self._prefetch = 0.0, AIORTC_PREFETCH
         self._closing: asyncio.Task[None] | None = None
-        self._opened = False
+        self._loading, self._opened = asyncio.Lock(), False
 
     async def answer(self, offer: str) -> str:
         """The SDP that answers the browser's, with all addresses in it.
@@ -59,8 +59,9 @@ class Session:
         microphone and wants pictures.
         """
         try:
-            await asyncio.to_thread(self._speaking.__enter__)
-            self._opened = True
+            async with self._loading:
+                await asyncio.to_thread(self._speaking.__enter__)
+                self._opened = True
             if self._closing is not None:
                 raise LipsyncError("The session was ended while the avatar was being loaded.")
             return await self._negotiate(offer)
@@ -114,6 +115,9 @@ class Session:
                 self._voice.hear(frame)
         except MediaStreamError:
             self._end("")
+        except Exception as error:
+            log.exception("live: the microphone's audio cannot be used")
+            self._end(f"The microphone's audio cannot be used here ({first_line(error)}).")
 
     def _talk(self, channel: RTCDataChannel) -> None:
         """The browser's data channel: reports go there, the checkbox comes from there."""
@@ -180,9 +184,10 @@ class Session:
             for task in self._tasks:
                 task.cancel()
             await self._connection.close()
-            if self._opened:
-                await asyncio.to_thread(self._speaking.__exit__)
         finally:
+            async with self._loading:  # an avatar that is being loaded is closed then
+                if self._opened:
+                    await asyncio.to_thread(self._speaking.__exit__)
             self._ended()
 
 
