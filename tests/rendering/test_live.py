@@ -66,6 +66,25 @@ def test_it_is_the_file_rendered_picture_for_picture(avatar, sound, chunk: int):
         np.testing.assert_array_equal(mine, theirs)
 
 
+def test_pictures_that_are_left_out_change_none_of_the_others(avatar, sound):
+    """Whoever cannot keep up makes the last of those that are due; the voice is learned of all."""
+    with LiveAvatar(avatar) as live:
+        # The avatar's exemplars are so far apart that a choice owes nothing to the one before.
+        wanted = live.feed(sound)
+        assert live.due == len(wanted)
+    with LiveAvatar(avatar) as live:
+        numbers = []
+        for start in range(0, len(sound), 2000):  # 3 or 4 pictures each, of which 2 are made
+            given = live.feed(sound[start : start + 2000], most=2)
+            assert len(given) <= 2
+            for number, picture in enumerate(given, live.due - len(given)):
+                np.testing.assert_array_equal(picture, wanted[number])
+                numbers.append(number)
+        assert live.due == len(wanted)
+        assert 40 < len(numbers) < 60
+        assert live.feed(sound[:2000], most=0) == []
+
+
 def test_latency_is_that_of_the_rows_it_looks_ahead_to(avatar: Avatar):
     with LiveAvatar(avatar) as live:
         # One row ahead, its end half a frame after its middle, and half a 25 ms window less half

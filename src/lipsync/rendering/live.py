@@ -46,6 +46,9 @@ class LiveAvatar:
     Args:
         voice: (n,) float32 -1..1 at 16 kHz, of whoever is to be heard; a minute of it counts
 
+    Attributes:
+        due: pictures whose sound ``feed`` has heard, those that it left out among them
+
     Errors as of ``Renderer``.
     """
 
@@ -63,6 +66,7 @@ class LiveAvatar:
         self._renderer = Renderer(avatar, self.options)
         self._avatar, self._encoder, self._voice = avatar, self._renderer.encoder, voice
         self._stack = ExitStack()
+        self.due = 0
 
     @property
     def latency(self) -> float:
@@ -97,14 +101,24 @@ class LiveAvatar:
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
-    def feed(self, samples: np.ndarray) -> list[np.ndarray]:
-        """The next samples (n,) float32 -1..1 at 16 kHz -> pictures (H, W, 3) uint8 RGB."""
+    def feed(self, samples: np.ndarray, most: int | None = None) -> list[np.ndarray]:
+        """The next samples (n,) float32 -1..1 at 16 kHz -> pictures (H, W, 3) uint8 RGB.
+
+        most: of the pictures that are due, only so many are made, the last ones; None makes all.
+        The film and what is learned of the voice go on as if all were, so whoever cannot make 25 a
+        second leaves some out and falls no further behind.
+        """
         if self._over:
             raise ValueError("the sound was finished; open a new LiveAvatar")
         if not np.issubdtype(samples.dtype, np.floating):
             raise ValueError(f"samples are floats of -1..1, not {samples.dtype}")
         rows = self._articulation.normalise(self._rows.push(samples.astype(np.float32, copy=False)))
-        return [self._picture(window) for window in self._windows.push(rows)]
+        windows = self._windows.push(rows)
+        left_out = 0 if most is None else max(0, len(windows) - most)
+        for window in windows[:left_out]:
+            self._leave_out(window)
+        self.due += len(windows)
+        return [self._picture(window) for window in windows[left_out:]]
 
     def finish(self) -> list[np.ndarray]:
         """The pictures that are left; silence follows the last sample."""
@@ -127,6 +141,10 @@ class LiveAvatar:
             for frame in chain(frames[:length], rest):
                 layer = Layer(0, frame, spoken=True)
                 yield cut_out(self._avatar, self._renderer.films, readers, layer)
+
+    def _leave_out(self, window: np.ndarray) -> None:
+        next(self._filmed)
+        self._articulation.express(window)
 
     def _picture(self, window: np.ndarray) -> np.ndarray:
         piece = next(self._filmed)

@@ -45,8 +45,17 @@ READ = frozenset(
 READ_BELOW = ("/assets/", "/static/", "/gradio_api/heartbeat/")
 FILE = "/gradio_api/file="  # and an absolute path, which Gradio looks up in what may be served
 UPLOAD = "/gradio_api/upload"
+LIVE_OFFER, LIVE_END = "/live/offer", "/live/end"  # ours too (`ui.live.routes`)
 WRITE = frozenset(
-    {"/login", UPLOAD, "/gradio_api/cancel", "/gradio_api/queue/join", "/gradio_api/reset"}
+    {
+        "/login",
+        UPLOAD,
+        "/gradio_api/cancel",
+        "/gradio_api/queue/join",
+        "/gradio_api/reset",
+        LIVE_OFFER,
+        LIVE_END,
+    }
 )
 API = "/api/"  # what lies below answers for itself which methods and paths it has (`ui.api`)
 SPEAK = "/api/speak"  # takes an upload too

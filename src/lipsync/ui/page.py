@@ -1,4 +1,4 @@
-"""The page: four tabs of Gradio components. Imports Gradio."""
+"""The page: five tabs of Gradio components. Imports Gradio."""
 
 from dataclasses import dataclass
 from importlib.resources import files
@@ -11,7 +11,7 @@ from lipsync.ui.new_person import NewPerson
 from lipsync.ui.runs import Runs
 from lipsync.ui.settings import Settings
 from lipsync.ui.status import StatusCache
-from lipsync.ui.tabs import gallery_tab, new_person_tab, pipeline_tab, speak_tab
+from lipsync.ui.tabs import gallery_tab, live_tab, new_person_tab, pipeline_tab, speak_tab
 from lipsync.ui.workspace import Workspace
 
 CONSENT = (
@@ -44,6 +44,8 @@ def build(parts: Parts) -> gr.Blocks:
         with gr.Tabs() as tabs:
             with gr.Tab("Speak", id="speak"):
                 speaking = speak_tab.build(parts, page)
+            with gr.Tab("Live", id="live") as live:
+                live_tab.build(parts, live)
             with gr.Tab("New person", id="new") as tab:
                 new_person_tab.build(parts, tab, tabs, speaking)
             with gr.Tab("Gallery", id="gallery") as gallery:

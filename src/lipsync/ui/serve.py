@@ -15,6 +15,7 @@ from lipsync.pipeline import writers
 from lipsync.ui.guard import Guard
 from lipsync.ui.jobs import RenderQueue
 from lipsync.ui.library import Library
+from lipsync.ui.live.place import Live
 from lipsync.ui.models import LoadedAvatars
 from lipsync.ui.new_person import NewPerson
 from lipsync.ui.room import Room
@@ -63,6 +64,7 @@ def serve(settings: Settings) -> None:
         from starlette.middleware import Middleware
 
         from lipsync.ui.api import Api
+        from lipsync.ui.live.routes import LiveRoutes
 
         launched = threading.Event()
         room = Room(workspace, settings.max_upload)
@@ -75,6 +77,8 @@ def serve(settings: Settings) -> None:
             queue=queue,
             ended=ended,
         )
+        live = stack.enter_context(Live(parts.library))
+        talk = Middleware(LiveRoutes, live=live, password=settings.password is not None)
         blocks.queue(api_open=False, default_concurrency_limit=8, max_size=200)
         blocks.launch(
             server_name=settings.host,
@@ -83,7 +87,7 @@ def serve(settings: Settings) -> None:
             auth_message="Any name, and the password that the page was started with.",
             allowed_paths=[str(workspace.results), str(workspace.pictures)],
             max_file_size=settings.max_upload,
-            app_kwargs={"middleware": [guard, api]},
+            app_kwargs={"middleware": [guard, api, talk]},
             footer_links=[],
             theme=page.theme(),
             css=page.css(),
