@@ -23,6 +23,7 @@ import av.container
 from av.error import FFmpegError
 from av.stream import Disposition
 
+from lipsync.media.cutoff import say_cut
 from lipsync.media.params import MAX_HOLE
 from lipsync.media.saying import warn
 from lipsync.media.stamps import Track, mend
@@ -30,8 +31,6 @@ from lipsync.media.stamps import Track, mend
 log = logging.getLogger(__name__)
 
 NEVER_SHOWN = Disposition.attached_pic | Disposition.timed_thumbnails  # tracks beside the film
-LATE_END = 0.25  # s by which a file may end before its header says so, without a word
-STREAMED = 0xFFFFFF00  # bytes: a header that says more was written before the size was known
 TICK = 1e-3  # s, less than which two times are the same
 SURPLUS = 0.1  # s by which a recording's audio may outlast its picture and be cut for it
 
@@ -130,7 +129,7 @@ def _scan(
     holes, together = _holes(spans, max_hole)
     _say(path, found, len(moves), holes, together)
     whole = _length([span for one in spans for span in one])
-    _say_cut(path, container_format, promised, whole)
+    say_cut(path, container_format, promised, whole)
     seconds = whole - sum(length for _, length in holes)
     lines = {
         number: Timeline(
@@ -239,45 +238,3 @@ def _say(
             f"{path}: a hole of {length:.0f} s before {at:.1f} s, longer than frames.max_hole; it "
             "is closed"
         )
-
-
-def _say_cut(path: str, name: str, promised: float, seconds: float) -> None:
-    """Where a file is shorter than it says (Matroska in seconds, AVI and WAV in bytes), or longer.
-
-    Of other containers `container.declared_end` knows it by track.
-    """
-    if "matroska" in name and seconds and seconds < promised - LATE_END:
-        warn(
-            f"{path}: cut off: it ends after {seconds:.1f} s, and its header says "
-            f"{promised:.1f} s; what is there is used"
-        )
-    if "mp4" in name and _indexes(path) > 1:
-        warn(
-            f"{path}: several mp4 files joined byte by byte: only the first is read; join them anew"
-        )
-    if name in ("avi", "wav"):
-        with Path(path).open("rb") as file:
-            head = file.read(8)
-        size, there = int.from_bytes(head[4:], "little") + 8, Path(path).stat().st_size
-        if head[:4] == b"RIFF" and there + 1 < size < STREAMED:
-            warn(
-                f"{path}: cut off: it has {there / 1e6:.1f} MB, and its header says "
-                f"{size / 1e6:.1f} MB; what is there is used"
-            )
-
-
-def _indexes(path: str) -> int:
-    """How many `moov` boxes stand at the top of an mp4 (ISO/IEC 14496-12, 4.2); libav reads one."""
-    found, place, end = 0, 0, Path(path).stat().st_size
-    with Path(path).open("rb") as file:
-        while place + 8 <= end:
-            file.seek(place)
-            head = file.read(16)
-            size = int.from_bytes(head[:4], "big")
-            if size == 1:
-                size = int.from_bytes(head[8:16], "big")
-            found += head[4:8] == b"moov"
-            if size < 8:  # to the end of the file, or damaged
-                break
-            place += size
-    return found
