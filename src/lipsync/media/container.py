@@ -8,6 +8,7 @@ errors of the disk.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, overload
 
@@ -75,7 +76,8 @@ def is_decodable(stream: av.stream.Stream) -> bool:
 def video_stream(container: av.container.InputContainer, path: str | Path) -> av.VideoStream:
     """The main video track, decoded in parallel.
 
-    The one that the file marks as its default, else the first, of those that can be decoded; cover
+    The one that the file marks as its default, else the first, of those of which a first picture
+    can be decoded; cover
     pictures of music files do not count, nor does a track of one picture beside another track.
 
     Raises LipsyncError if there is none.
@@ -90,8 +92,37 @@ def video_stream(container: av.container.InputContainer, path: str | Path) -> av
         )
     moving = [stream for stream in known if stream.frames != 1] or known
     moving.sort(key=lambda stream: not stream.disposition & Disposition.default)
-    moving[0].thread_type = "AUTO"
-    return moving[0]
+    chosen = moving[0]
+    if len(moving) > 1:
+        options = tuple(sorted(container.container_options.items()))
+        numbers = tuple(stream.index for stream in moving)
+        index = _first_that_decodes(_state(container), numbers, options)
+        chosen = next(stream for stream in moving if stream.index == index)
+        if chosen is not moving[0]:
+            warn(
+                f"{path}: nothing of its video track {moving[0].index} can be decoded; track "
+                f"{chosen.index} is used"
+            )
+    chosen.thread_type = "AUTO"
+    return chosen
+
+
+def _state(container: av.container.InputContainer) -> tuple[str, int, int]:
+    """What a file is remembered by."""
+    state = Path(container.name).stat()
+    return container.name, state.st_size, state.st_mtime_ns
+
+
+@lru_cache(maxsize=64)
+def _first_that_decodes(
+    key: tuple[str, int, int], tracks: tuple[int, ...], options: tuple[tuple[str, str], ...]
+) -> int:
+    """Index of the first of the tracks of which anything comes out; the first one if none."""
+    for track in tracks:
+        with open_input(key[0], container_options=dict(options)) as container:
+            if decodes(container, container.streams[track]):
+                return track
+    return tracks[0]
 
 
 def audio_streams(container: av.container.InputContainer, path: str | Path) -> list[av.AudioStream]:

@@ -88,7 +88,7 @@ def extract(
             choose_track(container, source, track)  # refuse before the work
         shown = shown_pictures(container, video_stream(container, source), max_hole)
         begin, end, first = next(shown)
-        convert = Upright(first)
+        convert = Upright(first, str(source))
         with VideoWriter(
             frames,
             convert.width,
@@ -147,6 +147,9 @@ def check_source(source: str | Path, track: Choice = "auto") -> None:
     Raises LipsyncError with what is wrong.
     """
     probe(source)
+    with open_input(source) as container:
+        picture = next(decode(container, video_stream(container, source), quiet=True))
+        Upright(picture, str(source))(picture)
     with open_input(source) as container:
         stream, _ = choose_track(container, source, track)
         if not decodes(container, stream):
