@@ -57,28 +57,70 @@ def test_a_hole_within_the_limit_and_one_that_audio_fills_stay(tmp_path, caplog)
     )
     caplog.clear()
     assert run(filled, tmp_path)[0] == 375
-    assert "hole" not in caplog.text
+    assert "frames.max_hole" not in caplog.text
+    assert "no picture for 13.0 s from 1.0 s on; the picture stands still there" in caplog.text
+
+
+def test_a_hole_is_closed_in_the_audio_too(tmp_path):
+    """Of 4 s in both tracks: longer than frames.max_hole, the click behind it comes 4 s earlier."""
+    path = with_flashes(
+        tmp_path / "a.mkv", stamp=lambda i: i * 40 + 4000 * (i > 49), hole=(2, 4), **MJPEG
+    )
+    flashes, clicks = flashes_and_clicks(path, tmp_path)
+    assert (flashes[:1], clicks) == (
+        pytest.approx([1], abs=0.045),
+        pytest.approx([1, 7], abs=0.045),
+    )
+    flashes, clicks = flashes_and_clicks(path, tmp_path, max_hole=1)
+    assert (flashes, clicks) == (TOGETHER, TOGETHER)
+
+
+def test_a_hole_in_the_audio_alone_is_said(tmp_path, caplog):
+    path = with_flashes(tmp_path / "a.mkv", hole=(1.5, 2), stamp=lambda i: i * 60, **MJPEG)
+    run(path, tmp_path)
+    assert "no audio for 2.0 s from 1.5 s on; silence there" in caplog.text
+    assert "no picture" not in caplog.text
+
+
+@pytest.mark.parametrize(("seconds", "told"), [
+    (2, "its audio ends at 2.0 s and its picture at 4.0 s; silence from there on"),
+    (7, "its audio goes on for 3.0 s after its picture; it is left out"),
+    (4.5, ""), (3.5, ""),
+])  # fmt: skip
+def test_audio_of_another_length_than_the_picture_is_said(tmp_path, caplog, seconds, told):
+    path = write_file(tmp_path / "a.mkv", count=100, sounds=[voice(seconds)], audio="pcm_s16le")
+    assert run(path, tmp_path)[0] == 100
+    assert [record.getMessage() for record in caplog.records] == [f"{path}: {told}"] * bool(told)
+
+
+def test_audio_that_begins_late_is_said(tmp_path, caplog):
+    path = with_flashes(tmp_path / "a.mkv", hole=(0, 2), **MJPEG)
+    run(path, tmp_path)
+    assert "its audio begins 2.0 s after its picture; silence until then" in caplog.text
 
 
 MJPEG = {"video": "mjpeg", "pixels": "yuvj420p"}
 
 
-def flashes_and_clicks(path, tmp_path) -> tuple[list[float], list[float]]:
+def flashes_and_clicks(path, tmp_path, **options) -> tuple[list[float], list[float]]:
     """Seconds at which the picture is white, and at which the audio clicks."""
-    _, sound = run(path, tmp_path)
+    _, sound = run(path, tmp_path, **options)
     bright = [p.mean() > 100 for p in read_frames(tmp_path / "frames.mp4")]
     loud = np.flatnonzero(np.abs(sound) > 0.3)
     clicks = loud[np.diff(loud, prepend=-(10**6)) > 8000] / 16_000
     return (np.flatnonzero(bright) / 25).tolist(), clicks.tolist()
 
 
-def with_flashes(path, **options):
-    """Four seconds: a white picture and a click at 1 and at 3 s."""
+def with_flashes(path, hole: tuple[float, float] = (0, 0), **options):
+    """Four seconds: a white picture and a click at 1 and at 3 s.
+
+    hole: second of the audio from which on it comes later, by so many seconds
+    """
     clicks = np.zeros(4 * RATE, np.float32)
     for second in (1, 3):
         clicks[second * RATE : second * RATE + 480] = 0.9
     shown = [np.full_like(p, 255) if i in (25, 75) else p // 4 for i, p in enumerate(pictures(100))]
-    options = {"sounds": [clicks], **options}
+    options = {"sounds": [clicks], "hole": hole, **options}
     return write_file(path, count=100, shown=shown, **options)
 
 
