@@ -12,31 +12,53 @@ from lipsync.media.resample import check_source, extract
 from lipsync.media.video import probe, read_frames
 from tests.media.files import pictures, write_file
 
-TEN_BITS = 876 / 100  # codes of limited range for 1 % of the signal, above 64
-
 
 def shown(path, tmp_path) -> list[np.ndarray]:
     extract(path, tmp_path / "frames.mp4", None, fps=25, crf=4, least=0)
     return list(read_frames(tmp_path / "frames.mp4"))
 
 
-def grey(code: int, count: int = 5) -> list[av.VideoFrame]:
-    """10-bit 4:2:0 of one luma code."""
-    made = []
-    for _ in range(count):
-        frame = av.VideoFrame(96, 64, "yuv420p10le")
-        for plane, value in zip(frame.planes, (code, 512, 512), strict=True):
-            plane.update(np.full((plane.height, plane.line_size // 2), value, "<u2"))
-        made.append(frame)
-    return made
+def stripes(colours: list[tuple[float, float, float]]) -> av.VideoFrame:
+    """Four stripes of RGB, 0..1 of the signal, as 10-bit 4:2:0 of BT.2020 in limited range."""
+    frame = av.VideoFrame(96, 64, "yuv420p10le")
+    red, green, blue = np.array(colours).T
+    luma = 0.2627 * red + 0.6780 * green + 0.0593 * blue
+    codes = [64 + 876 * luma]
+    codes += [512 + 896 * (blue - luma) / 1.8814, 512 + 896 * (red - luma) / 1.4746]
+    for plane, values in zip(frame.planes, codes, strict=True):
+        row = np.zeros(plane.line_size // 2, "<u2")
+        row[: plane.width] = np.rint(np.repeat(values, plane.width // len(colours)))
+        plane.update(np.tile(row, (plane.height, 1)))
+    return frame
 
 
-CARDS = [(18, 38, 92), (18, 75, 172), (18, 100, 255), (16, 38, 78), (16, 58, 155), (16, 75, 206)]
+def light_of_hlg(signal: np.ndarray) -> np.ndarray:
+    """ITU-R BT.2100, table 5, up to a factor."""
+    high = (np.exp((signal - 0.55991073) / 0.17883277) + 0.28466892) / 12
+    return np.where(signal <= 0.5, signal**2 / 3, high)
 
 
-@pytest.mark.parametrize(("curve", "signal", "wanted"), CARDS)
-def test_hdr_grey_cards_are_tone_mapped(tmp_path, caplog, curve, signal, wanted):
-    """Per cent of the signal -> 8-bit RGB, neutral.
+def light_of_pq(signal: np.ndarray) -> np.ndarray:
+    """ITU-R BT.2100, table 4."""
+    root = signal ** (1 / 78.84375)
+    return ((root - 0.8359375).clip(0) / (18.8515625 - 18.6875 * root)) ** (1 / 0.1593017578125)
+
+
+TO_BT709 = np.array(  # linear light of BT.2020, ITU-R BT.2087
+    [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]]
+)
+# Number of the curve in H.273, its light, grey cards: signal -> 8-bit RGB; and a skin tone
+CURVES = [
+    (18, light_of_hlg, {0.38: 92, 0.75: 172, 1.0: 255}, (0.55, 0.42, 0.36)),
+    (16, light_of_pq, {0.38: 78, 0.58: 155, 0.75: 206}, (0.55, 0.42, 0.36)),
+    # linear light, shown by a screen of BT.1886
+    (8, np.asarray, {at: 255 * at ** (1 / 2.4) for at in (0.18, 0.5, 0.9)}, (0.3, 0.18, 0.12)),
+]
+
+
+@pytest.mark.parametrize(("curve", "light", "cards", "skin"), CURVES, ids=["HLG", "PQ", "linear"])
+def test_other_curves_are_mapped_to_bt709(tmp_path, caplog, curve, light, cards, skin):
+    """Grey stays neutral and lands where it shall; a skin tone keeps its hue and saturation.
 
     ITU-R BT.2408: 38 % of HLG and of PQ is 18 % grey, 75 % and 58 % reference white. HLG's peak,
     1000 cd/m2, is SDR white; what is brighter than reference white keeps its texture.
@@ -46,15 +68,24 @@ def test_hdr_grey_cards_are_tone_mapped(tmp_path, caplog, curve, signal, wanted)
         context.color_trc, context.color_primaries, context.colorspace = curve, 9, 9
         context.color_range = 1
 
+    frame = stripes([*[(grey, grey, grey) for grey in cards], skin])
     path = write_file(
         tmp_path / "hdr.mkv", video="libx265", pixels="yuv420p10le", sounds=[], setup=tag,
-        options={"x265-params": "log-level=none:lossless=1"},
-        frames=grey(round(64 + signal * TEN_BITS)),
+        options={"x265-params": "log-level=none:lossless=1"}, frames=[frame], count=1,
     )  # fmt: skip
     picture = shown(path, tmp_path)[0].astype(float)
-    assert picture.mean() == pytest.approx(wanted, abs=5)
-    assert np.ptp(picture.mean(axis=(0, 1))) <= 3
-    assert f"HDR ({'HLG' if curve == 18 else 'PQ'}) is mapped to bt709" in caplog.text
+    *greys, face = [
+        picture[8:-8, 24 * k + 6 : 24 * k + 18].reshape(-1, 3).mean(axis=0) for k in range(4)
+    ]
+    for grey, wanted in zip(greys, cards.values(), strict=True):
+        assert grey == pytest.approx([wanted] * 3, abs=4)
+        assert np.ptp(grey) <= 3
+    wanted = TO_BT709 @ light(np.array(skin))
+    got = face**2.4  # BT.1886
+    assert got / got[0] == pytest.approx(wanted / wanted[0], abs=0.03)
+    said = {18: "HDR (HLG) is mapped", 16: "HDR (PQ) is mapped"}
+    assert ("is mapped to bt709" in caplog.text) == (curve in said)
+    assert said.get(curve, "") in caplog.text
 
 
 def test_wide_primaries_are_brought_to_bt709(tmp_path):
