@@ -194,15 +194,15 @@ def track(times, step, first_place=0) -> Track:
 def test_the_other_track_tells_which_clock_was_right():
     """Of an excursion too long to be told by one track alone, and of a clock that starts anew."""
     even = np.arange(2000) * 0.04
-    for change, wild in ((30.0, 1000), (-15.0, 1500)):
+    for change, count in ((30.0, 1000), (-15.0, 1500)):
         jumping = even.copy()
         jumping[500:1500] += change
         if change < 0:
             jumping[500:] = even[500:] + change
         picture, audio = track(jumping, 0.04), track(np.arange(4000) * 0.02, 0.02, 1)
         assert mend([picture, audio], 10) == [[0], [0]]
-        assert len(picture.wild) == wild
-        assert not audio.wild
+        assert len(picture.replaced) == count
+        assert not audio.replaced
         np.testing.assert_allclose(picture.starts, even, atol=0.05)
 
 
@@ -215,7 +215,7 @@ def test_ordinary_times_are_left_alone():
     for times in (slides, jitter, hole):
         picture, audio = track(times, 0.04), track(3 + np.arange(1000) * 0.02, 0.02, 1)
         assert mend([picture, audio], 10) == [[0], [0]]
-        assert not {**picture.wild, **picture.late, **audio.wild}
+        assert not {**picture.replaced, **picture.lags_replaced, **audio.replaced}
 
 
 def test_a_browsers_recording_without_a_length_is_measured(tmp_path):

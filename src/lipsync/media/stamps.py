@@ -23,7 +23,9 @@ DRIFT = 0.25  # share of an excursion by which its end may miss the expected tim
 NEAR = 2.0  # s of a track that may lie between two packets of one moment: interleaving
 LEADING = 3  # packets at the beginning that may be an excursion before anything is known
 DEFAULT_LENGTH = 0.04  # s of a packet that says none
-FARTHEST_LAG = 2.0  # s between a packet's decoding and its showing, more than which is a mistake
+# Between a packet's decoding and its showing; more than both is a mistake.
+FARTHEST_LAG = 2.0  # s
+MOST_REORDERED = 16  # packets, of H.264 and HEVC
 
 
 @dataclass
@@ -32,16 +34,16 @@ class Track:
 
     Attributes:
         lags: seconds from decoding to showing
-        wild: packet -> time that replaces its own
-        late: packet -> lag that replaces its own
+        replaced: packet -> time that replaces its own
+        lags_replaced: packet -> lag that replaces its own
     """
 
     starts: list[float] = field(default_factory=list)
     ends: list[float] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
     lags: list[float] = field(default_factory=list)
-    wild: dict[int, float] = field(default_factory=dict)
-    late: dict[int, float] = field(default_factory=dict)
+    replaced: dict[int, float] = field(default_factory=dict)
+    lags_replaced: dict[int, float] = field(default_factory=dict)
 
     def note(self, start: float, length: float, place: int | None, lag: float) -> None:
         """The next packet; what says no place lies behind the one before."""
@@ -59,7 +61,7 @@ class Track:
 
     def replace(self, number: int, start: float) -> None:
         self.ends[number] += start - self.starts[number]
-        self.starts[number] = self.wild[number] = start
+        self.starts[number] = self.replaced[number] = start
 
     def replace_between(self, first: int, end: int, start: float, then: float) -> None:
         """Packets [first, end) get times that run from ``start`` on, with ``then`` behind them."""
@@ -95,9 +97,10 @@ def mend(tracks: Sequence[Track], max_hole: float) -> list[list[int]]:
 
 def _mend_lags(track: Track) -> None:
     usual = sorted(track.lags)[len(track.lags) // 2]
+    farthest = max(FARTHEST_LAG, MOST_REORDERED * track.usual)
     for number, lag in enumerate(track.lags):
-        if abs(lag - usual) > FARTHEST_LAG:
-            track.late[number] = usual
+        if abs(lag - usual) > farthest:
+            track.lags_replaced[number] = usual
 
 
 def _mend_excursions(track: Track) -> None:
@@ -105,7 +108,7 @@ def _mend_excursions(track: Track) -> None:
     most = max(2, round(LONGEST_EXCURSION / usual))
     expected: float | None = None
     for number, start in enumerate(track.starts):
-        if number in track.wild:
+        if number in track.replaced:
             expected = track.ends[number]
             continue
         if expected is not None and (

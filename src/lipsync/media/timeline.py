@@ -42,26 +42,26 @@ class Timeline:
     Attributes:
         moves: (first packet, seconds that are added) of each recording, in order
         holes: (seconds at which it ends, after the recording's move; its length), in order
-        wild: packets by number whose timestamp is replaced by so many seconds
-        late: packets by number that are shown so many seconds after they are decoded
+        replaced: packets by number whose timestamp is replaced by so many seconds
+        lags_replaced: packets by number that are shown so many seconds after they are decoded
         seconds: length of the whole file, as corrected
     """
 
     moves: Sequence[tuple[int, float]]
     holes: Sequence[tuple[float, float]]
-    wild: dict[int, float]
-    late: dict[int, float]
+    replaced: dict[int, float]
+    lags_replaced: dict[int, float]
     seconds: float
     _count: int = 0
 
     def fresh(self) -> "Timeline":
         """The same for another pass over the file."""
-        return Timeline(self.moves, self.holes, self.wild, self.late, self.seconds)
+        return Timeline(self.moves, self.holes, self.replaced, self.lags_replaced, self.seconds)
 
     @property
     def changes(self) -> bool:
         """Whether any timestamp is corrected."""
-        return len(self.moves) > 1 or bool(self.holes or self.wild or self.late)
+        return len(self.moves) > 1 or bool(self.holes or self.replaced or self.lags_replaced)
 
     def correct(self, packet: av.Packet) -> None:
         """Put right the next packet of the track, in the order in which it is read."""
@@ -73,13 +73,13 @@ class Timeline:
         if not self.changes:
             return
         move = next((by for first, by in reversed(self.moves) if number >= first), 0.0)
-        move += self.wild.get(number, time) - time
+        move += self.replaced.get(number, time) - time
         closed = sum(length for at, length in self.holes if time + move >= at - TICK)
         ticks = round((move - closed) / float(packet.time_base))
         packet.pts = None if packet.pts is None else packet.pts + ticks
         packet.dts = None if packet.dts is None else packet.dts + ticks
-        if number in self.late and packet.dts is not None:
-            packet.pts = packet.dts + round(self.late[number] / float(packet.time_base))
+        if number in self.lags_replaced and packet.dts is not None:
+            packet.pts = packet.dts + round(self.lags_replaced[number] / float(packet.time_base))
 
 
 def timelines(
@@ -133,7 +133,11 @@ def _scan(
     seconds = whole - sum(length for _, length in holes)
     lines = {
         number: Timeline(
-            tuple(zip(first, moves, strict=True)), holes, track.wild, track.late, seconds
+            tuple(zip(first, moves, strict=True)),
+            holes,
+            track.replaced,
+            track.lags_replaced,
+            seconds,
         )
         for (number, track), first in zip(tracks.items(), firsts, strict=True)
     }
@@ -225,7 +229,7 @@ def _say(
 ) -> None:
     if recordings > 1:
         warn(f"{path}: the file is {recordings} recordings joined; they are put one behind another")
-    if count := sum(len(track.wild) + len(track.late) for track in tracks):
+    if count := sum(len(track.replaced) + len(track.lags_replaced) for track in tracks):
         what = "1 timestamp makes" if count == 1 else f"{count} timestamps make"
         warn(f"{path}: {what} no sense; the expected times are taken instead")
     if together:
