@@ -1,12 +1,14 @@
 """Folders as people have them: hidden files, half downloads, links, odd names."""
 
+import errno
 import os
 import sys
 
+import av
 import pytest
 
 from lipsync.errors import LipsyncError, printable
-from lipsync.files import files_in, visible_below
+from lipsync.files import atomic_path, files_in, visible_below
 from lipsync.rendering.jobs import collect_jobs
 from lipsync.table import table
 from lipsync.training.fingerprint import fingerprint
@@ -99,3 +101,14 @@ def test_what_systems_and_editors_leave_makes_no_stage_stale(project_copy, monke
     assert shell(project, "git", "status", "--short").stdout == ""
     (project / "models/sample/inherited/more.json").touch()
     assert look() != before
+
+
+def test_what_libav_raises_is_no_full_disk(tmp_path):
+    """Whatever code it has: only a disk that is full is told as one."""
+    path = tmp_path / "frames.mp4"
+    with pytest.raises(av.error.PermissionError), atomic_path(path):
+        raise av.error.PermissionError(errno.EPERM, "Operation not permitted")
+    full = av.error.OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(LipsyncError, match=r"No space left.*free some space"), atomic_path(path):
+        raise full
+    assert not list(tmp_path.iterdir())

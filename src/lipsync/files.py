@@ -29,7 +29,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     The temporary name keeps the suffix, since encoders choose the container by it. On an error
     the temporary file is removed and ``path`` is left as it was; what a killed process could not
     remove goes with the next write of ``path``. Parent folders are made. A full disk or an
-    unwritable folder is a LipsyncError.
+    unwritable folder is a LipsyncError; what libav raises of media passes unchanged.
     """
     path = Path(path)
     try:
@@ -49,6 +49,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
+        if _is_of_libav(error) and error.errno not in FULL:
+            raise
         where = error.filename or path
         if Path(where) == temporary or error.errno in FULL:  # of a copy the source is named
             where = path
@@ -57,6 +59,13 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_of_libav(error: OSError) -> bool:
+    """Some of its errors are OSErrors by type, whatever a decoder or filter means by them."""
+    from av.error import FFmpegError
+
+    return isinstance(error, FFmpegError)
 
 
 def files_in(folder: Path, suffixes: Collection[str]) -> list[Path]:

@@ -50,11 +50,13 @@ def write_file(
     stamp: Callable[[int], int] = lambda i: i * 1000 // FPS,
     shown: Sequence[np.ndarray] | None = None,
     frames: Sequence[av.VideoFrame] | None = None,
+    hole: tuple[float, float] = (0, 0),
 ) -> Path:
     """A file with a video track (none if ``video`` is empty) and an audio track for each sound.
 
     sounds: (n,) or (channels, n) float32; None: a voice as long as the picture
     stamp: milliseconds of picture i; setup: of the video's codec context, before it is opened
+    hole: second of the audio from which on it comes later, by so many seconds
     """
     sounds = [voice(count / FPS, rate)] if sounds is None else sounds
     shown = pictures(count) if shown is None else shown
@@ -73,16 +75,19 @@ def write_file(
                 out.mux(film.encode(frame))
             out.mux(film.encode(None))
         for track, sound in zip(tracks, sounds, strict=True):
-            add_sound(out, track, sound, layout, rate)
+            add_sound(out, track, sound, layout, rate, hole)
     return path
 
 
-def add_sound(out: Any, track: Any, sound: np.ndarray, layout: str, rate: int) -> None:
+def add_sound(
+    out: Any, track: Any, sound: np.ndarray, layout: str, rate: int, hole: tuple[float, float]
+) -> None:
     planes = np.atleast_2d(sound).astype(np.float32)
     for i in range(0, planes.shape[1], 1024):
         block = np.ascontiguousarray(planes[:, i : i + 1024].T).reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(block, format="flt", layout=layout)
-        frame.sample_rate, frame.pts, frame.time_base = rate, i, Fraction(1, rate)
+        late = round(hole[1] * rate) if i >= round(hole[0] * rate) // 1024 * 1024 else 0
+        frame.sample_rate, frame.pts, frame.time_base = rate, i + late, Fraction(1, rate)
         out.mux(track.encode(frame))
     out.mux(track.encode(None))
 

@@ -238,7 +238,7 @@ def test_a_truncated_source_gives_what_there_is(source, tmp_path, regular, caplo
 def test_real_clips_land_on_25_fps(clips, tmp_path, monkeypatch, name, expected):
     small = resample.Upright.__init__
 
-    def shrink(self, first):  # the count is what matters here, not 1080 x 1920
+    def shrink(self, first, *_):  # the count is what matters here, not 1080 x 1920
         small(self, first)
         self._size, self.width, self.height = (108, 192), 108, 192
 

@@ -1,5 +1,6 @@
 """Which track is read, and what is said of those that cannot be."""
 
+import av
 import numpy as np
 import pytest
 
@@ -48,22 +49,35 @@ def test_channels_that_change_on_the_way_stay_as_loud(tmp_path):
     assert rms(got[RATE:]) == pytest.approx(rms(got[:RATE]), rel=0.1)
 
 
-def test_an_encrypted_track_is_refused_before_the_work(tmp_path):
-    import av
-
-    plain, path = write_file(tmp_path / "a.mp4"), tmp_path / "b.mp4"
+@pytest.mark.parametrize("kind", ["video", "audio"])
+def test_an_encrypted_track_is_refused_before_the_work(tmp_path, kind):
+    """An mp4 whose tracks are encrypted; of the audio's test the picture is one that is not."""
     key = {
         "encryption_scheme": "cenc-aes-ctr",
         "encryption_key": "1" * 32,
         "encryption_kid": "2" * 32,
     }
-    with av.open(plain) as source, av.open(path, "w", options=key) as out:
+    plain, path = write_file(tmp_path / "a.mp4"), tmp_path / "b.mp4"
+    secret = path if kind == "video" else tmp_path / "secret.mp4"
+    with av.open(plain) as source, av.open(secret, "w", options=key) as out:
         tracks = [out.add_stream_from_template(stream) for stream in source.streams]
         for packet in source.demux():
             if packet.dts is not None:
                 packet.stream = tracks[packet.stream.index]
                 out.mux(packet)
-    with pytest.raises(LipsyncError, match="can be decoded"):
+    if kind == "audio":
+        content = bytearray(plain.read_bytes())
+        with av.open(plain) as whole, av.open(secret) as hidden:
+            pairs = zip(whole.demux(audio=0), hidden.demux(audio=0), strict=True)
+            for packet, encrypted in pairs:
+                if packet.dts is not None:
+                    content[packet.pos : packet.pos + packet.size] = bytes(encrypted)
+        path.write_bytes(content)
+    words = {
+        "video": "no picture can be decoded",
+        "audio": "nothing of its audio can be decoded",
+    }
+    with pytest.raises(LipsyncError, match=words[kind]):
         check_source(path)
 
 
@@ -103,12 +117,37 @@ def test_tags_of_any_encoding_are_none_of_our_business(tmp_path):
         check_source(path)
 
 
+@pytest.mark.parametrize("broken", [0, 1])
+def test_a_video_track_of_which_nothing_decodes_is_replaced(tmp_path, caplog, broken):
+    plain, path = write_file(tmp_path / "a.mp4", count=50), tmp_path / "b.mkv"
+    with av.open(plain) as source, av.open(path, "w") as out:
+        films = [out.add_stream_from_template(source.streams.video[0]) for _ in range(2)]
+        sound = out.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux():
+            if packet.dts is None:
+                continue
+            if packet.stream.type == "audio":
+                packet.stream = sound
+                out.mux(packet)
+                continue
+            bad = av.Packet(b"\x55" * packet.size)
+            bad.pts, bad.dts, bad.time_base = packet.pts, packet.dts, packet.time_base
+            bad.is_keyframe = packet.is_keyframe
+            bad.stream, packet.stream = films[broken], films[1 - broken]
+            out.mux(bad)
+            out.mux(packet)
+    check_source(path)
+    assert probe(path).width == 96
+    wav = tmp_path / "audio.wav"
+    assert extract(path, tmp_path / "f.mp4", wav, fps=25, crf=8, least=0) == 50
+    said = "nothing of its video track 0 can be decoded; track 1 is used"
+    assert (said in caplog.text) == (broken == 0)
+
+
 def test_damaged_packets_are_said_with_their_time(tmp_path, caplog):
     """AAC gives PermissionError (-1) of them, which is no full disk."""
     path = write_file(tmp_path / "a.mp4", count=75)
     content = bytearray(path.read_bytes())
-    import av
-
     with av.open(path) as container:
         for packet in container.demux(audio=0):
             if packet.dts is not None and 60 <= packet.dts // 1024 < 70:

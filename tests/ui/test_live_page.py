@@ -18,9 +18,8 @@ from tests.tiny_avatar import (
     tiny_shape,
     write_tiny_avatar,
 )
-from tests.ui.browser import FLAGS, find_chromium, running_app
+from tests.ui.browser import FLAGS, MICROPHONE, WAIT, find_chromium, running_app
 from tests.ui.conftest import wait_until
-from tests.ui.test_page import MICROPHONE, WAIT
 
 pytest.importorskip("aiortc")
 

@@ -20,7 +20,7 @@ import numpy as np
 from lipsync.errors import LipsyncError
 from lipsync.files import atomic_path
 from lipsync.media.clock import round_half_up
-from lipsync.media.container import declared_end, decode, open_input
+from lipsync.media.container import LONG_HOLE, declared_end, decode, open_input
 from lipsync.media.listening import Choice, Heard, choose_track, listen_again
 from lipsync.media.mixing import Unpacker, channel_names
 from lipsync.media.saying import warn
@@ -68,6 +68,9 @@ def audio_blocks(
                 f"{path}: its audio is empty, or nothing of it can be decoded; check that it plays"
             )
         source = first[1]  # Hz as it begins; it may change
+        if start is not None and first[0] is not None and first[0] - start > LONG_HOLE:
+            late = float(first[0] - start)
+            warn(f"{path}: its audio begins {late:.1f} s after its picture; silence until then")
         resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)
         for samples in _on_the_clock(_at_one_rate(chain([first], blocks), source), source, start):
             frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")

@@ -8,6 +8,7 @@ errors of the disk.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, overload
 
@@ -17,10 +18,12 @@ from av.error import FFmpegError
 from av.stream import Disposition
 
 from lipsync.errors import LipsyncError, first_line
+from lipsync.media.cutoff import LATE_END
 from lipsync.media.saying import warn
-from lipsync.media.timeline import LATE_END, NEVER_SHOWN, Timeline
+from lipsync.media.timeline import NEVER_SHOWN, Timeline
 
 MOST_FAILURES = 20  # errors on end of a demuxer, after which nothing more is expected of the file
+LONG_HOLE = Fraction(1)  # s without anything in a track, from which on a word is due
 PROBE_PACKETS = 60  # of a track, that are tried until one can be decoded
 
 
@@ -48,6 +51,18 @@ def open_input(path: str | Path, **options: Any) -> Iterator[av.container.InputC
         yield container
 
 
+@contextmanager
+def converting(name: str) -> Iterator[None]:
+    """Say what libav's conversion of a file's pictures raises, as LipsyncError."""
+    try:
+        yield
+    except FFmpegError as error:
+        raise LipsyncError(
+            f"{name}: its pictures cannot be converted ({words(error)}); convert it to mp4 with "
+            "H.264"
+        ) from None
+
+
 def words(error: Exception) -> str:
     """What libav says of an error, in one line."""
     return getattr(error, "strerror", None) or first_line(error)
@@ -61,7 +76,8 @@ def is_decodable(stream: av.stream.Stream) -> bool:
 def video_stream(container: av.container.InputContainer, path: str | Path) -> av.VideoStream:
     """The main video track, decoded in parallel.
 
-    The one that the file marks as its default, else the first, of those that can be decoded; cover
+    The one that the file marks as its default, else the first, of those of which a first picture
+    can be decoded; cover
     pictures of music files do not count, nor does a track of one picture beside another track.
 
     Raises LipsyncError if there is none.
@@ -76,8 +92,37 @@ def video_stream(container: av.container.InputContainer, path: str | Path) -> av
         )
     moving = [stream for stream in known if stream.frames != 1] or known
     moving.sort(key=lambda stream: not stream.disposition & Disposition.default)
-    moving[0].thread_type = "AUTO"
-    return moving[0]
+    chosen = moving[0]
+    if len(moving) > 1:
+        options = tuple(sorted(container.container_options.items()))
+        numbers = tuple(stream.index for stream in moving)
+        index = _first_that_decodes(_state(container), numbers, options)
+        chosen = next(stream for stream in moving if stream.index == index)
+        if chosen is not moving[0]:
+            warn(
+                f"{path}: nothing of its video track {moving[0].index} can be decoded; track "
+                f"{chosen.index} is used"
+            )
+    chosen.thread_type = "AUTO"
+    return chosen
+
+
+def _state(container: av.container.InputContainer) -> tuple[str, int, int]:
+    """What a file is remembered by."""
+    state = Path(container.name).stat()
+    return container.name, state.st_size, state.st_mtime_ns
+
+
+@lru_cache(maxsize=64)
+def _first_that_decodes(
+    key: tuple[str, int, int], tracks: tuple[int, ...], options: tuple[tuple[str, str], ...]
+) -> int:
+    """Index of the first of the tracks of which anything comes out; the first one if none."""
+    for track in tracks:
+        with open_input(key[0], container_options=dict(options)) as container:
+            if decodes(container, container.streams[track]):
+                return track
+    return tracks[0]
 
 
 def audio_streams(container: av.container.InputContainer, path: str | Path) -> list[av.AudioStream]:
@@ -140,6 +185,33 @@ class Damage:
         )
 
 
+class Holes:
+    """Where a track has nothing for longer than LONG_HOLE."""
+
+    def __init__(self, stream: av.stream.Stream) -> None:
+        self._of_pictures = stream.type == "video"
+        self._reached: Fraction | None = None
+        self._found: list[tuple[Fraction, Fraction]] = []  # seconds from, length
+
+    def pass_by(self, start: Fraction, length: Fraction) -> None:
+        """The next packet. A picture's own length is none: it stands still until the next."""
+        if self._reached is not None and start - self._reached > LONG_HOLE:
+            self._found.append((self._reached, start - self._reached))
+        reach = start if self._of_pictures else start + length
+        self._reached = reach if self._reached is None else max(self._reached, reach)
+
+    def __str__(self) -> str:
+        """A half sentence; empty if there are none."""
+        if not self._found:
+            return ""
+        at, length = max(self._found, key=lambda hole: hole[1])
+        told = f"no {'picture' if self._of_pictures else 'audio'} for {float(length):.1f} s from "
+        told += f"{float(at):.1f} s on"
+        more = len(self._found) - 1
+        told += f", and {more} shorter hole{'s' if more > 1 else ''}" if more else ""
+        return f"{told}; {'the picture stands still' if self._of_pictures else 'silence'} there"
+
+
 @overload
 def decode(
     container: av.container.InputContainer,
@@ -163,16 +235,19 @@ def decode(
     """Decode a track, its timestamps put right by ``timeline``.
 
     Whatever error code libav gives, damaged pieces are stepped over, what is whole comes out, and
-    one warning names the time. Another one says where a track ends before its header says so.
+    one warning names the time. Others say where a track has a hole, and where it ends before its
+    header says so.
     quiet: no warnings, for a pass that only looks.
     """
-    damage, end, frames = Damage(), None, 0
+    damage, holes, end, frames = Damage(), Holes(stream), None, 0
     for packet in _packets(container, stream, damage):
         if timeline is not None:
             timeline.correct(packet)
         if packet.pts is not None and packet.time_base is not None:
             damage.now = packet.pts * packet.time_base
-            reach = damage.now + (packet.duration or 0) * packet.time_base
+            length = (packet.duration or 0) * packet.time_base
+            holes.pass_by(damage.now, length)
+            reach = damage.now + length
             end = reach if end is None else max(end, reach)
         for frame in _decoded(stream, packet, damage):
             if frame.is_corrupt:
@@ -186,6 +261,8 @@ def decode(
     kind = "picture" if stream.type == "video" else "audio"
     if damage.count:
         warn(f"{container.name}: its {kind} is {damage}; the rest is used")
+    if told := str(holes):
+        warn(f"{container.name}: {told}")
     promised = declared_end(container, stream)
     if end is not None and promised is not None and end < promised - Fraction(LATE_END):
         warn(

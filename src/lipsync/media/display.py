@@ -3,7 +3,8 @@
 Progressive pictures of square pixels, without alpha, in an SDR curve with bt709-like primaries pass
 untouched, bit for bit. All others go through a filter graph:
 
-- interlaced: `bwdif`, one picture a field, so that motion keeps its time;
+- interlaced, as its pictures or its container say: `bwdif`, one picture a field, so that motion
+  keeps its time;
 - alpha: over black, as players show it;
 - pixels that are not square: the shorter side grows, so that nothing is lost;
 - PQ and HLG, other transfer curves, and primaries wider than bt709: `scale`'s colour management
@@ -26,7 +27,7 @@ import numpy as np
 from av.error import FFmpegError
 from av.filter import Graph
 
-from lipsync.media.container import words
+from lipsync.media.container import converting, words
 from lipsync.media.saying import warn
 
 # Numbers of ITU-T H.273. Curves that players show as bt709: bt709 itself, untagged, gamma 2.2,
@@ -39,6 +40,10 @@ HDR_CURVES = {16: "PQ", 18: "HLG"}
 KNOWN_MATRICES = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}  # that swscale turns into RGB
 MOST_STRETCH = 4  # a pixel that is said to be longer than this many times its width is a mistake
 EXACT = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+# Of AVFieldOrder: top first, bottom first; stored in one order and shown in the other
+FIELD_ORDERS = {2: "tff", 3: "bff", 4: "bff", 5: "tff"}
+FLAGGED = "flagged"  # each picture says whether it is interlaced, and in which order
+SAY_FIELDS = {"h264", "hevc", "mpeg2video", "mpeg4", "vc1", "wmv3"}
 SIDE_BY_SIDE, TOP_BOTTOM = 1, 2  # of AVStereo3D
 COLOURS = (
     "out_transfer=bt709:out_primaries=bt709:out_color_matrix=bt709:out_range=tv:intent=perceptual"
@@ -56,9 +61,32 @@ class _Look:
     range: int
     curve: int
     primaries: int
-    interlaced: bool
+    fields: str  # FLAGGED, or the order of them; empty: progressive
     stretch: Fraction  # width of a pixel over its height
     views: int  # of AVStereo3D; 0: one
+
+    @property
+    def view(self) -> tuple[int, int]:
+        """Width and height of one view."""
+        if self.views:
+            beside = self.views == SIDE_BY_SIDE
+            return (self.width // 2, self.height) if beside else (self.width, self.height // 2)
+        return self.width, self.height
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in square pixels."""
+        width, height = self.view
+        if self.stretch == 1:
+            return width, height
+        wide, high = max(self.stretch, Fraction(1)), max(1 / self.stretch, Fraction(1))
+        return round(width * wide / 2) * 2, round(height * high / 2) * 2
+
+    @property
+    def shape(self) -> str:
+        """For people."""
+        pixels = "" if self.stretch == 1 else f" with pixels of {self.stretch}"
+        return f"{self.width}x{self.height}{pixels}"
 
     @property
     def alpha(self) -> bool:
@@ -70,32 +98,55 @@ class _Look:
 
 
 def displayed(
-    frames: Iterable[av.VideoFrame], stream: av.VideoStream, name: str, quiet: bool = False
+    frames: Iterable[av.VideoFrame], stream: av.VideoStream, name: str
 ) -> Iterator[av.VideoFrame]:
     """Decoded pictures as they are to be shown, but for rotation; timestamps are kept.
 
-    name: of the file, for warnings, which ``quiet`` leaves out
+    name: of the file, for warnings and errors
+
+    Raises LipsyncError if a filter fails.
     """
-    stretch, said = _stretch(stream), set[str]()
-    look, chain, interlaced = None, None, False
+    pixels, fields, said = _Pixels(stream), _declared_fields(stream), set[str]()
+    look, chain = None, None
     for frame in frames:
-        interlaced = interlaced or bool(frame.interlaced_frame)
-        now = _look(frame, stretch, interlaced)
-        if not quiet:
-            _warn(frame, now, stream, name, said)
+        if frame.interlaced_frame:
+            fields = FLAGGED
+        now = _look(frame, pixels.stretch(), fields)
+        _warn(frame, now, stream, name, said)
         if now != look:
+            if look is not None and now.size != look.size and "size" not in said:
+                said.add("size")
+                warn(
+                    f"{name}: at {frame.time or 0:.1f} s its picture changes from "
+                    f"{look.shape} to {now.shape}; it is fitted into the first size"
+                )
             if chain is not None:
-                yield from chain.finish()
+                with converting(name):
+                    yield from chain.finish()
             look, chain = now, _chain(now, frame, name)
         if chain is None:
             yield frame
         else:
-            yield from chain.push(frame)
+            with converting(name):
+                yield from chain.push(frame)
     if chain is not None:
-        yield from chain.finish()
+        with converting(name):
+            yield from chain.finish()
 
 
-def _look(frame: av.VideoFrame, stretch: Fraction, interlaced: bool) -> _Look:
+def displayed_size(frame: av.VideoFrame, stream: av.VideoStream) -> tuple[int, int]:
+    """Width and height in pixels that `displayed` gives a picture, without making it."""
+    return _look(frame, _Pixels(stream).stretch(), "").size
+
+
+def _declared_fields(stream: av.VideoStream) -> str:
+    """What the container says of fields; nothing of codecs that say it with each picture."""
+    if stream.codec_context.name in SAY_FIELDS:
+        return ""
+    return FIELD_ORDERS.get(int(stream.codec_context.field_order), "")
+
+
+def _look(frame: av.VideoFrame, stretch: Fraction, fields: str) -> _Look:
     matrix, primaries = int(frame.colorspace), int(frame.color_primaries)
     curve = int(frame.color_trc)
     if curve in HDR_CURVES:  # what such a file leaves out is as BT.2100 has it
@@ -106,7 +157,7 @@ def _look(frame: av.VideoFrame, stretch: Fraction, interlaced: bool) -> _Look:
         limits = 2
     return _Look(
         frame.width, frame.height, frame.format.name, matrix, limits, curve, primaries,
-        interlaced, stretch, _views(frame),
+        fields, stretch, _views(frame),
     )  # fmt: skip
 
 
@@ -118,10 +169,22 @@ def _views(frame: av.VideoFrame) -> int:
     return kind if kind in (SIDE_BY_SIDE, TOP_BOTTOM) else 0
 
 
-def _stretch(stream: av.VideoStream) -> Fraction:
-    """Width of a pixel over its height; 1 where the file says nothing or a nonsense."""
-    ratio = Fraction(stream.sample_aspect_ratio or 1)
-    return ratio if _is_credible(ratio) else Fraction(1)
+class _Pixels:
+    """The shape of pixels, of each picture: what the container says of all, else what the codec
+    says at the time."""
+
+    def __init__(self, stream: av.VideoStream) -> None:
+        self._context = stream.codec_context
+        self._first = self._context.sample_aspect_ratio
+        self._whole = stream.sample_aspect_ratio
+        self._by_container = (self._whole or 1) != (self._first or 1)
+
+    def stretch(self) -> Fraction:
+        """Width of a pixel over its height; 1 where nothing or a nonsense is said."""
+        now = self._context.sample_aspect_ratio
+        said = self._whole if self._by_container or now == self._first else now
+        ratio = Fraction(said or 1)
+        return ratio if _is_credible(ratio) else Fraction(1)
 
 
 def _is_credible(ratio: Fraction) -> bool:
@@ -206,13 +269,14 @@ def _chain(look: _Look, frame: av.VideoFrame, name: str) -> _Chain | None:
 
 def _steps(look: _Look) -> list[tuple[str, str]]:
     """Filters and their options, in order."""
-    steps, width, height = [], look.width, look.height
-    if look.interlaced:
-        steps.append(("bwdif", "mode=send_field:parity=auto:deint=interlaced"))
+    steps = []
+    if look.fields:
+        which = "parity=auto:deint=interlaced"
+        if look.fields != FLAGGED:
+            which = f"parity={look.fields}:deint=all"
+        steps.append(("bwdif", f"mode=send_field:{which}"))
     if look.views:
-        beside = look.views == SIDE_BY_SIDE
-        width, height = (width // 2, height) if beside else (width, height // 2)
-        steps.append(("crop", f"{width}:{height}:0:0"))
+        steps.append(("crop", "{}:{}:0:0".format(*look.view)))
     if look.alpha:
         steps += [("format", "gbrap"), ("premultiply", "inplace=1"), ("format", "gbrp")]
         if look.managed:
@@ -220,7 +284,6 @@ def _steps(look: _Look) -> list[tuple[str, str]]:
     if look.managed:
         steps += [("scale", f"{COLOURS}:{EXACT}"), ("format", "yuv420p")]
     if look.stretch != 1:
-        wide, high = max(look.stretch, Fraction(1)), max(1 / look.stretch, Fraction(1))
-        size = f"w={round(width * wide / 2) * 2}:h={round(height * high / 2) * 2}"
+        size = "w={}:h={}".format(*look.size)
         steps += [("scale", f"{size}:{EXACT}"), ("setsar", "1")]
     return steps

@@ -82,7 +82,7 @@ def mono_weights(names: Sequence[str], moments: np.ndarray | None = None) -> np.
         if name in NO_VOICE and count > 1 and place != loudest:
             heard[place] = False
     weights = _by_layout(names, heard)
-    if _energy(weights, known) < CANCELLED * power[loudest] * weights[loudest] ** 2:
+    if _energy(weights, known) < CANCELLED * power[loudest]:
         weights = weights * np.where(known[loudest] < 0, -1, 1)
     energy = _energy(weights, known)
     if energy > power[loudest] > 0:

@@ -17,7 +17,7 @@ from lipsync.errors import LipsyncError
 from lipsync.media.clock import exact_fps, round_half_up
 from lipsync.media.colours import to_rgb
 from lipsync.media.container import decode, is_decodable, open_input, video_stream, words
-from lipsync.media.display import displayed
+from lipsync.media.display import displayed_size
 from lipsync.media.planes import to_planes
 from lipsync.media.timeline import timelines
 
@@ -44,12 +44,13 @@ def probe(path: str | Path) -> VideoInfo:
         stream = video_stream(container, path)
         heard = list(map(is_decodable, container.streams.audio))
         decoded = decode(container, stream, quiet=True)
-        pictures = displayed(decoded, stream, container.name, quiet=True)
-        first = next(pictures, None)
+        first = next(decoded, None)
         if first is None:
             raise LipsyncError(f"{path}: no picture can be decoded; record it again, or convert it")
         turned = first.rotation % 180 != 0
-        width, height = (first.height, first.width) if turned else (first.width, first.height)
+        width, height = displayed_size(first, stream)
+        if turned:
+            width, height = height, width
         return VideoInfo(
             width=width,
             height=height,

@@ -17,13 +17,20 @@ from typing import TypeVar
 
 import av
 import numpy as np
-from av.video.reformatter import Interpolation
+from av.video.reformatter import ColorRange, Interpolation
 
 from lipsync.errors import LipsyncError
 from lipsync.media.audio import SAMPLE_RATE, audio_blocks, exactly, write_wav
 from lipsync.media.clock import exact_fps, frame_count, sample_count
 from lipsync.media.colours import BT709, colours_of
-from lipsync.media.container import decode, decodes, open_input, video_stream
+from lipsync.media.container import (
+    LONG_HOLE,
+    converting,
+    decode,
+    decodes,
+    open_input,
+    video_stream,
+)
 from lipsync.media.display import displayed
 from lipsync.media.listening import Choice, choose_track
 from lipsync.media.reader import probe
@@ -81,7 +88,7 @@ def extract(
             choose_track(container, source, track)  # refuse before the work
         shown = shown_pictures(container, video_stream(container, source), max_hole)
         begin, end, first = next(shown)
-        convert = Upright(first)
+        convert = Upright(first, str(source))
         with VideoWriter(
             frames,
             convert.width,
@@ -107,8 +114,31 @@ def extract(
                 blocks = audio_blocks(
                     source, SAMPLE_RATE, start=begin, track=track, max_hole=max_hole
                 )
-                write_wav(audio, exactly(blocks, samples))
+                write_wav(audio, _as_long_as_the_picture(blocks, samples, source))
     return writer.frames
+
+
+def _as_long_as_the_picture(
+    blocks: Iterable[np.ndarray], samples: int, source: str | Path
+) -> Iterator[np.ndarray]:
+    """`exactly`, with a word about what is added or left out."""
+    found = 0
+
+    def counted() -> Iterator[np.ndarray]:
+        nonlocal found
+        for block in blocks:
+            found += len(block)
+            yield block
+
+    yield from exactly(counted(), samples)
+    picture, surplus = samples / SAMPLE_RATE, (found - samples) / SAMPLE_RATE
+    if surplus < -LONG_HOLE:
+        warn(
+            f"{source}: its audio ends at {picture + surplus:.1f} s and its picture at "
+            f"{picture:.1f} s; silence from there on"
+        )
+    if surplus > LONG_HOLE:
+        warn(f"{source}: its audio goes on for {surplus:.1f} s after its picture; it is left out")
 
 
 def check_source(source: str | Path, track: Choice = "auto") -> None:
@@ -117,6 +147,9 @@ def check_source(source: str | Path, track: Choice = "auto") -> None:
     Raises LipsyncError with what is wrong.
     """
     probe(source)
+    with open_input(source) as container:
+        picture = next(decode(container, video_stream(container, source), quiet=True))
+        Upright(picture, str(source))(picture)
     with open_input(source) as container:
         stream, _ = choose_track(container, source, track)
         if not decodes(container, stream):
@@ -181,35 +214,77 @@ def shown_pictures(
 class Upright:
     """Turns decoded pictures into what the encoder takes: upright, even-sized yuv420p.
 
-    The first picture settles size and colours; one that differs (a stream that changes) is scaled
-    and converted. An odd last row or column is dropped.
+    The first picture settles size and colours. One of other colours is converted; one of another
+    size (a stream that changes) is fitted in, its proportions kept, with black beside it. An odd
+    last row or column is dropped.
+
+    source: named in the LipsyncError that is raised where libav cannot convert a picture
     """
 
-    def __init__(self, first: av.VideoFrame) -> None:
+    def __init__(self, first: av.VideoFrame, source: str = "the video") -> None:
+        self._source = source
         self._size = (first.width, first.height)
-        lying = _display_matrix(first)[0] == 0
-        width, height = self._size[::-1] if lying else self._size
+        self._lying = _lies(_display_matrix(first))
+        width, height = self._size[::-1] if self._lying else self._size
         self.width, self.height = width // 2 * 2, height // 2 * 2
         self.colours = colours_of(first) or BT709
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
         matrix = _display_matrix(frame)
-        if (frame.width, frame.height) != self._size or colours_of(frame) != self.colours:
-            frame = frame.reformat(
-                *self._size,
+        if (frame.width, frame.height) != self._size or _lies(matrix) != self._lying:
+            return self._fitted(frame, matrix)
+        if colours_of(frame) != self.colours:
+            frame = self._converted(frame, *self._size)
+        if matrix == IDENTITY and self._size == (self.width, self.height):
+            return frame
+        return _packed(
+            plane[: self.height // part, : self.width // part]
+            for part, plane in zip(PARTS, _turned(frame, matrix), strict=True)
+        )
+
+    def _converted(self, frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
+        with converting(self._source):
+            return frame.reformat(
+                width,
+                height,
                 format="yuv420p",
                 dst_colorspace=self.colours.matrix,
                 dst_color_range=self.colours.range,
                 interpolation=EXACT_COLOURS,
             )
-        if matrix == IDENTITY and self._size == (self.width, self.height):
-            return frame
-        luma, *chroma = (_turn(_plane(plane), matrix) for plane in frame.planes)
-        parts = [luma[: self.height, : self.width]]
-        parts += [plane[: self.height // 2, : self.width // 2] for plane in chroma]
-        packed = np.concatenate([part.reshape(-1) for part in parts])
-        packed = packed.reshape(self.height * 3 // 2, self.width)  # planar: Y, then U, then V
-        return av.VideoFrame.from_ndarray(packed, format="yuv420p")
+
+    def _fitted(self, frame: av.VideoFrame, matrix: tuple[int, ...]) -> av.VideoFrame:
+        """A picture of another size in the middle of a black one."""
+        width, height = (self.height, self.width) if _lies(matrix) else (self.width, self.height)
+        scale = min(Fraction(width, frame.width), Fraction(height, frame.height))
+        # Corners lie on whole chroma samples.
+        inner = (max(2, round(side * scale / 2) * 2) for side in (frame.width, frame.height))
+        planes = _turned(self._converted(frame, *inner), matrix)
+        black = 0 if self.colours.range == ColorRange.JPEG else 16
+        high, wide = planes[0].shape
+        top, left = (self.height - high) // 4 * 2, (self.width - wide) // 4 * 2
+        made = []
+        for part, plane, value in zip(PARTS, planes, (black, 128, 128), strict=True):
+            whole = np.full((self.height // part, self.width // part), value, np.uint8)
+            whole[top // part :, left // part :][: high // part, : wide // part] = plane
+            made.append(whole)
+        return _packed(made)
+
+
+PARTS = (1, 2, 2)  # samples of luma, in each direction, for one of Y, U, V
+
+
+def _turned(frame: av.VideoFrame, matrix: tuple[int, ...]) -> list[np.ndarray]:
+    """Y, U, V of a yuv420p picture, upright."""
+    return [_turn(_plane(plane), matrix) for plane in frame.planes]
+
+
+def _packed(planes: Iterable[np.ndarray]) -> av.VideoFrame:
+    """yuv420p of even sides from Y, U, V."""
+    parts = list(planes)
+    height, width = parts[0].shape
+    packed = np.concatenate([part.reshape(-1) for part in parts])
+    return av.VideoFrame.from_ndarray(packed.reshape(height * 3 // 2, width), format="yuv420p")
 
 
 IDENTITY = (1, 0, 0, 1)
@@ -224,6 +299,11 @@ def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...]:
     if abs(a) < abs(b):
         return 0, int(np.sign(b)), int(np.sign(c)), 0
     return int(np.sign(a)), 0, 0, int(np.sign(d))
+
+
+def _lies(matrix: tuple[int, ...]) -> bool:
+    """Whether width and height change places."""
+    return matrix[0] == 0
 
 
 def _turn(plane: np.ndarray, matrix: tuple[int, ...]) -> np.ndarray:

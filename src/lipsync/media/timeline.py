@@ -3,20 +3,19 @@
 A file is read through once without decoding (`timelines`), all tracks together, for only all of
 them say what happened:
 
-- Timestamps that jump back begin another part (files joined end to end, a camera that started
-  anew). The n-th part of every track is moved by the same time, so that the picture goes on where
-  it ended; a single packet with a wild timestamp is no part and gets the expected one.
+- Timestamps that make no sense are replaced, and where timestamps jump back (files joined end to
+  end, a camera that started anew) another recording begins: `stamps`. All tracks of a recording are
+  moved by the same time, so that it goes on where the one before ended.
 - A hole is a time in which no track has anything. One that is longer than `frames.max_hole` is
   closed in all tracks. One that another track fills stays: closing it would part picture and sound.
 
-Both are said in one line. A file without such things, which is nearly every one, is left alone.
+Each is said in one line. A file without such things, which is nearly every one, is left alone.
 """
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -24,28 +23,16 @@ import av.container
 from av.error import FFmpegError
 from av.stream import Disposition
 
+from lipsync.media.cutoff import say_cut
 from lipsync.media.params import MAX_HOLE
 from lipsync.media.saying import warn
+from lipsync.media.stamps import Track, mend
 
 log = logging.getLogger(__name__)
 
 NEVER_SHOWN = Disposition.attached_pic | Disposition.timed_thumbnails  # tracks beside the film
-LATE_END = 0.25  # s by which a file may end before its header says so, without a word
-STREAMED = 0xFFFFFF00  # bytes: a header that says more was written before the size was known
-BACK = 0.5  # s that timestamps may go back without being another part: reordering
 TICK = 1e-3  # s, less than which two times are the same
-SURPLUS = 0.1  # s by which a part's audio may outlast its picture and be cut for it
-DEFAULT_LENGTH = 0.04  # s of a packet that says none
-
-
-@dataclass
-class _Track:
-    """What one track said: times in seconds, raw, by packet."""
-
-    starts: list[float] = field(default_factory=list)
-    ends: list[float] = field(default_factory=list)
-    parts: list[int] = field(default_factory=list)  # first packet of each part
-    wild: dict[int, float] = field(default_factory=dict)  # packet -> expected time
+SURPLUS = 0.1  # s by which a recording's audio may outlast its picture and be cut for it
 
 
 @dataclass
@@ -53,26 +40,28 @@ class Timeline:
     """What is to be added to the timestamps of one track, packet by packet.
 
     Attributes:
-        moves: (first packet, seconds that are added) of each part, in order
-        holes: (seconds at which it ends, after the part's move; its length), in order
-        wild: packets by number whose timestamp is replaced by so many seconds
+        moves: (first packet, seconds that are added) of each recording, in order
+        holes: (seconds at which it ends, after the recording's move; its length), in order
+        replaced: packets by number whose timestamp is replaced by so many seconds
+        lags_replaced: packets by number that are shown so many seconds after they are decoded
         seconds: length of the whole file, as corrected
     """
 
     moves: Sequence[tuple[int, float]]
     holes: Sequence[tuple[float, float]]
-    wild: dict[int, float]
+    replaced: dict[int, float]
+    lags_replaced: dict[int, float]
     seconds: float
     _count: int = 0
 
     def fresh(self) -> "Timeline":
         """The same for another pass over the file."""
-        return Timeline(self.moves, self.holes, self.wild, self.seconds)
+        return Timeline(self.moves, self.holes, self.replaced, self.lags_replaced, self.seconds)
 
     @property
     def changes(self) -> bool:
         """Whether any timestamp is corrected."""
-        return len(self.moves) > 1 or bool(self.holes or self.wild)
+        return len(self.moves) > 1 or bool(self.holes or self.replaced or self.lags_replaced)
 
     def correct(self, packet: av.Packet) -> None:
         """Put right the next packet of the track, in the order in which it is read."""
@@ -84,11 +73,13 @@ class Timeline:
         if not self.changes:
             return
         move = next((by for first, by in reversed(self.moves) if number >= first), 0.0)
-        move += self.wild.get(number, time) - time
+        move += self.replaced.get(number, time) - time
         closed = sum(length for at, length in self.holes if time + move >= at - TICK)
         ticks = round((move - closed) / float(packet.time_base))
         packet.pts = None if packet.pts is None else packet.pts + ticks
         packet.dts = None if packet.dts is None else packet.dts + ticks
+        if number in self.lags_replaced and packet.dts is not None:
+            packet.pts = packet.dts + round(self.lags_replaced[number] / float(packet.time_base))
 
 
 def timelines(
@@ -118,7 +109,7 @@ def _scan(
     max_hole: float,
 ) -> dict[int, Timeline]:
     path = key[0]
-    every = {number: _Track() for number in numbers}
+    every = {number: Track() for number in numbers}
     with av.open(path, metadata_errors="replace", container_options=dict(options)) as container:
         promised = (container.duration or 0) / av.time_base
         container_format = container.format.name
@@ -129,26 +120,33 @@ def _scan(
             log.debug("%s: ends within a packet", path)  # whoever decodes it warns
     tracks = {number: track for number, track in every.items() if track.starts}
     found = list(tracks.values())
-    for track in found:
-        _split(track, max_hole)
-    moves = _joined(found)
-    holes = _holes(found, moves, max_hole)
-    _say(path, found, moves, holes)
-    _say_cut(path, container_format, promised, _length(found, moves))
-    seconds = _length(found, moves) - sum(length for _, length in holes)
+    firsts = mend(found, max_hole)
+    moves = _joined(found, firsts)
+    spans = [
+        list(zip(_moved(track.starts, first, moves), _moved(track.ends, first, moves), strict=True))
+        for track, first in zip(found, firsts, strict=True)
+    ]
+    holes, together = _holes(spans, max_hole)
+    _say(path, found, len(moves), holes, together)
+    whole = _length([span for one in spans for span in one])
+    say_cut(path, container_format, promised, whole)
+    seconds = whole - sum(length for _, length in holes)
     lines = {
-        number: Timeline(tuple(zip(track.parts, move, strict=True)), holes, track.wild, seconds)
-        for (number, track), move in zip(tracks.items(), moves, strict=True)
+        number: Timeline(
+            tuple(zip(first, moves, strict=True)),
+            holes,
+            track.replaced,
+            track.lags_replaced,
+            seconds,
+        )
+        for (number, track), first in zip(tracks.items(), firsts, strict=True)
     }
-    return {number: lines.get(number, Timeline((), (), {}, seconds)) for number in numbers}
+    return {number: lines.get(number, Timeline((), (), {}, {}, seconds)) for number in numbers}
 
 
-def _length(tracks: Sequence[_Track], moves: Sequence[Sequence[float]]) -> float:
+def _length(spans: Sequence[tuple[float, float]]) -> float:
     """Seconds from the first packet to the end of the last one, holes included."""
-    pairs = list(zip(tracks, moves, strict=True))
-    ends = [end for track, move in pairs for end in _moved(track, move, track.ends)]
-    starts = [start for track, move in pairs for start in _moved(track, move, track.starts)]
-    return max(ends) - min(starts) if ends else 0.0
+    return max(end for _, end in spans) - min(start for start, _ in spans) if spans else 0.0
 
 
 def _time(packet: av.Packet) -> float | None:
@@ -159,148 +157,88 @@ def _time(packet: av.Packet) -> float | None:
     return float(ticks * packet.time_base)
 
 
-def _note(track: _Track, packet: av.Packet) -> None:
+def _note(track: Track, packet: av.Packet) -> None:
     start = _time(packet)
     if start is None or packet.time_base is None:
         return
-    track.starts.append(start)
-    track.ends.append(start + float((packet.duration or 0) * packet.time_base))
+    lag = 0 if packet.pts is None or packet.dts is None else packet.pts - packet.dts
+    length = float((packet.duration or 0) * packet.time_base)
+    track.note(start, length, packet.pos, float(lag * packet.time_base))
 
 
-def _split(track: _Track, max_hole: float) -> None:
-    """Find where timestamps go back, and single packets whose timestamp is wild."""
-    track.parts.append(0)
-    usual = _usual_length(track)
-    expected = None
-    for number, start in enumerate(track.starts):
-        if expected is not None and not -BACK <= start - expected <= max_hole:
-            after = track.starts[number + 1] if number + 1 < len(track.starts) else None
-            if after is not None and abs(after - expected - usual) <= BACK:
-                track.wild[number] = expected
-                track.starts[number], track.ends[number] = expected, expected + usual
-            elif start < expected:
-                track.parts.append(number)
-        expected = max(track.ends[number], track.starts[number] + usual)
-
-
-def _usual_length(track: _Track) -> float:
-    """Seconds from one packet to the next, as most of them have it."""
-    steps = sorted(b - a for a, b in pairwise(track.starts) if b > a)
-    return steps[len(steps) // 2] if steps else DEFAULT_LENGTH
-
-
-def _joined(tracks: Sequence[_Track]) -> list[list[float]]:
-    """Seconds to add to each part of each track; the first track leads."""
-    moves: list[list[float]] = [[] for _ in tracks]
-    for part in range(max((len(track.parts) for track in tracks), default=0)):
-        have = [n for n, track in enumerate(tracks) if part < len(track.parts)]
+def _joined(tracks: Sequence[Track], firsts: Sequence[Sequence[int]]) -> list[float]:
+    """Seconds to add to each recording of the file; the first track leads."""
+    moves: list[float] = []
+    ends: dict[int, float] = {}  # of each track, as moved
+    count = max((len(first) for first in firsts), default=0)
+    for part in range(count):
+        spans = {
+            n: range(first[part], [*first, len(track.starts)][part + 1])
+            for n, (track, first) in enumerate(zip(tracks, firsts, strict=True))
+        }
+        have = [n for n, span in spans.items() if span]
         move = 0.0
-        if part:
-            ends = {n: _ends(tracks[n])[part - 1] + moves[n][part - 1] for n in have}
-            reach = [end - (SURPLUS if n != have[0] else 0) for n, end in ends.items()]
-            move = max(reach) - tracks[have[0]].starts[tracks[have[0]].parts[part]]
+        if part and have and ends:
+            reach = [end - (SURPLUS if n != min(ends) else 0) for n, end in ends.items()]
+            move = max(reach) - tracks[have[0]].starts[spans[have[0]][0]]
         for n in have:
-            moves[n].append(move)
+            usual = tracks[n].usual
+            last = (max(tracks[n].ends[i], tracks[n].starts[i] + usual) for i in spans[n])
+            ends[n] = max(last) + move
+        moves.append(move)
     return moves
 
 
-def _ends(track: _Track) -> list[float]:
-    """Raw seconds at which each part ends."""
-    bounds = [*track.parts, len(track.starts)]
-    usual = _usual_length(track)
-    return [
-        max(max(track.ends[i], track.starts[i] + usual) for i in range(a, b)) if b > a else usual
-        for a, b in pairwise(bounds)
-    ]
-
-
-def _moved(track: _Track, moves: Sequence[float], times: Sequence[float]) -> list[float]:
-    """Times with the move of the part that each belongs to."""
-    bounds = [*track.parts, len(times)]
+def _moved(times: Sequence[float], firsts: Sequence[int], moves: Sequence[float]) -> list[float]:
+    """Times with the move of the recording that each belongs to."""
+    bounds = [*firsts, len(times)]
     spans = zip(bounds, bounds[1:], moves, strict=False)
     return [time + move for a, b, move in spans for time in times[a:b]]
 
 
 def _holes(
-    tracks: Sequence[_Track], moves: Sequence[Sequence[float]], max_hole: float
-) -> list[tuple[float, float]]:
+    tracks: Sequence[Sequence[tuple[float, float]]], max_hole: float
+) -> tuple[list[tuple[float, float]], bool]:
     """Where no track has anything for longer than ``max_hole``: (where it ends, its length).
 
     Tracks on either side of a hole that share no moment at all (clocks with other origins) begin
-    together.
+    together; True then.
+
+    tracks: seconds from and to of each packet
     """
-    spans: list[tuple[float, float]] = []
-    bounds = []
-    for track, move in zip(tracks, moves, strict=True):
-        starts, ends = _moved(track, move, track.starts), _moved(track, move, track.ends)
-        spans += zip(starts, ends, strict=True)
-        bounds.append((min(starts), max(ends)))
+    bounds = [(min(start for start, _ in one), max(end for _, end in one)) for one in tracks]
     holes: list[tuple[float, float]] = []
     reached: float | None = None
-    for start, end in sorted(spans):
+    together = False
+    for start, end in sorted(span for one in tracks for span in one):
         if reached is not None and start - reached > max_hole:
-            apart = all(last <= reached or first >= start for first, last in bounds)
-            holes.append((start, start - (min(bounds)[0] if apart and not holes else reached)))
+            apart = not holes and all(last <= reached or first >= start for first, last in bounds)
+            apart = apart and len(tracks) > 1
+            together = together or apart
+            holes.append((start, start - (min(bounds)[0] if apart else reached)))
         reached = end if reached is None else max(reached, end)
-    return holes
+    return holes, together
 
 
 def _say(
     path: str,
-    tracks: Sequence[_Track],
-    moves: Sequence[Sequence[float]],
+    tracks: Sequence[Track],
+    recordings: int,
     holes: Sequence[tuple[float, float]],
+    together: bool,
 ) -> None:
-    name = path
-    parts = max((len(move) for move in moves), default=1)
-    if parts > 1:
-        warn(f"{name}: its clock starts anew: {parts} parts, one put behind the other")
-    if wild := sum(len(track.wild) for track in tracks):
-        warn(f"{name}: {wild} wild timestamps; they are replaced by the expected ones")
-    for at, length in holes:
+    if recordings > 1:
+        warn(f"{path}: the file is {recordings} recordings joined; they are put one behind another")
+    if count := sum(len(track.replaced) + len(track.lags_replaced) for track in tracks):
+        what = "1 timestamp makes" if count == 1 else f"{count} timestamps make"
+        warn(f"{path}: {what} no sense; the expected times are taken instead")
+    if together:
         warn(
-            f"{name}: a hole of {length:.0f} s before {at:.1f} s, longer than frames.max_hole; it "
+            f"{path}: its tracks share no moment by their timestamps; they are taken to begin "
+            "together"
+        )
+    for at, length in holes[1:] if together else holes:
+        warn(
+            f"{path}: a hole of {length:.0f} s before {at:.1f} s, longer than frames.max_hole; it "
             "is closed"
         )
-
-
-def _say_cut(path: str, name: str, promised: float, seconds: float) -> None:
-    """Where a file is shorter than it says (Matroska in seconds, AVI and WAV in bytes), or longer.
-
-    Of other containers `container.declared_end` knows it by track.
-    """
-    if "matroska" in name and seconds and seconds < promised - LATE_END:
-        warn(
-            f"{path}: cut off: it ends after {seconds:.1f} s, and its header says "
-            f"{promised:.1f} s; what is there is used"
-        )
-    if "mp4" in name and _indexes(path) > 1:
-        warn(
-            f"{path}: several mp4 files joined byte by byte: only the first is read; join them anew"
-        )
-    if name in ("avi", "wav"):
-        with Path(path).open("rb") as file:
-            head = file.read(8)
-        size, there = int.from_bytes(head[4:], "little") + 8, Path(path).stat().st_size
-        if head[:4] == b"RIFF" and there + 1 < size < STREAMED:
-            warn(
-                f"{path}: cut off: it has {there / 1e6:.1f} MB, and its header says "
-                f"{size / 1e6:.1f} MB; what is there is used"
-            )
-
-
-def _indexes(path: str) -> int:
-    """How many `moov` boxes stand at the top of an mp4 (ISO/IEC 14496-12, 4.2); libav reads one."""
-    found, place, end = 0, 0, Path(path).stat().st_size
-    with Path(path).open("rb") as file:
-        while place + 8 <= end:
-            file.seek(place)
-            head = file.read(16)
-            size = int.from_bytes(head[:4], "big")
-            if size == 1:
-                size = int.from_bytes(head[8:16], "big")
-            found += head[4:8] == b"moov"
-            if size < 8:  # to the end of the file, or damaged
-                break
-            place += size
-    return found

@@ -136,8 +136,8 @@ def _key_frames(video: Path, seconds: float) -> Iterator[av.VideoFrame]:
             if frame is None or frame.pts == last:
                 continue
             last = frame.pts
-            shown = next(displayed([frame], stream, container.name, quiet=True), frame)
-            upright = upright or Upright(shown)
+            shown = next(displayed([frame], stream, container.name), frame)
+            upright = upright or Upright(shown, str(video))
             yield upright(shown)
 
 

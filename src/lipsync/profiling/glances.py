@@ -76,6 +76,6 @@ def open_upstream(path: Path, fps: float, max_hole: float = MAX_HOLE) -> Iterato
     with open_input(path) as container:
         shown = shown_pictures(container, video_stream(container, path), max_hole)
         begin, end, first = next(shown)
-        convert = Upright(first)
+        convert = Upright(first, str(path))
         ticks = on_ticks(chain([(begin, end, first)], shown), fps)
         yield Upstream(begin, convert.width, convert.height, map(convert, ticks))
