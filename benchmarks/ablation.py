@@ -58,7 +58,7 @@ FIGURES = (  # group, name, heading, format
     ("face", "seam", "seam", ".2f"),
     ("mouth", "correlation", "r from speech", ".2f"),
     ("ridge", "correlation", "r of ridge", ".2f"),
-    ("mouth", "correlation_shifted", "r, wrong speech", ".2f"),
+    ("mouth", "correlation_shifted", "r, mismatched audio", ".2f"),
     ("mouth", "silence_digital", "opening in silence", ".2f"),
     ("picture", "psnr_region", "PSNR from speech, dB", ".1f"),
     ("sync", "top1", "top-1", ".2f"),

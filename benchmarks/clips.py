@@ -50,7 +50,7 @@ FIGURES = (  # heading, group.name, format
     ("closure", "expression.closure", "{:.2f}"),
     ("from speech: r", "mouth.correlation", "{:.2f}"),
     ("spread", "mouth.spread", "{:.2f}"),
-    ("wrong speech", "mouth.correlation_shifted", "{:.2f}"),
+    ("mismatched audio", "mouth.correlation_shifted", "{:.2f}"),
     ("given the still mouth", "mouth.partial_shifted", "{:.2f}"),
     ("PSNR, face region, dB", "picture.psnr_region", "{:.1f}"),
     ("sharpness", "picture.sharpness", "{:.2f}"),

@@ -9,7 +9,7 @@ import numpy as np
 from lipsync.base.inherited import read_inherited
 from lipsync.generator.adapter import AdapterShape
 from lipsync.generator.calibration import FRAMES, find_detail, read_filmed
-from lipsync.generator.experts import heed_trust, vgg_if_wanted
+from lipsync.generator.experts import drop_sync_loss_at_chance, vgg_if_wanted
 from lipsync.generator.model import Refiner
 from lipsync.generator.params import GeneratorParams
 from lipsync.generator.refine import torch_refine
@@ -41,7 +41,7 @@ def train_generator(params: PersonParams) -> None:
     data, device = session.data, session.compute.device
     base = inherited.generator(folder, data.kind)
     syncnet = load_syncnet(models / "syncnet.safetensors").to(device)
-    chosen = heed_trust(chosen, models / "syncnet.safetensors")
+    chosen = drop_sync_loss_at_chance(chosen, models / "syncnet.safetensors")
     material = material_of(loaded, read_geometry(folder / "geometry.npz"), session.split.cuts)
     covered = material.covered
     data = replace(data, valid=data.valid & ~covered, seen=data.seen & ~covered)

@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lipsync.orphan import alive
-from tests.mortal import Fate, run_stage
+from lipsync.parent_watchdog import alive
+from tests.crash_injection import CrashPoint, run_stage
 from tests.project import change_params, environment, must, ran, results
 
 EPOCHS = 5
@@ -41,7 +41,7 @@ def test_killed_anywhere_it_ends_with_the_same_bytes(project_copy, network):
     folder, stage = project_copy(), f"train_{network}"
     change_params(folder, start_anew)
     started = time.monotonic()
-    assert run_stage(folder, stage, Fate("never"), "sample") == 0
+    assert run_stage(folder, stage, CrashPoint("never"), "sample") == 0
     seconds = time.monotonic() - started
     log = folder / "stage.log"
     assert "continues" not in log.read_text()
@@ -50,23 +50,23 @@ def test_killed_anywhere_it_ends_with_the_same_bytes(project_copy, network):
 
     draw = random.Random(network)
     fates = [
-        Fate("batch", draw.randint(1, 2)),  # nothing is saved yet
-        Fate("write", 1),  # the best of epoch 1 ...
-        Fate("rename", 1),
-        Fate("write", 2),  # ... and its checkpoint
-        Fate("rename", 2),
-        Fate("write", 3),  # in epoch 2 or later
-        Fate("batch", draw.randint(1, 4)),
-        Fate("seconds", draw.uniform(0.2, 0.6) * seconds),
-        Fate("seconds", draw.uniform(0.2, 0.6) * seconds),
-        Fate("history"),  # the last epoch is done, model and state are written
-        Fate("write", 1),  # the model
-        Fate("rename", 2),  # the state
-        Fate("plot"),
+        CrashPoint("batch", draw.randint(1, 2)),  # nothing is saved yet
+        CrashPoint("write", 1),  # the best of epoch 1 ...
+        CrashPoint("rename", 1),
+        CrashPoint("write", 2),  # ... and its checkpoint
+        CrashPoint("rename", 2),
+        CrashPoint("write", 3),  # in epoch 2 or later
+        CrashPoint("batch", draw.randint(1, 4)),
+        CrashPoint("seconds", draw.uniform(0.2, 0.6) * seconds),
+        CrashPoint("seconds", draw.uniform(0.2, 0.6) * seconds),
+        CrashPoint("history"),  # the last epoch is done, model and state are written
+        CrashPoint("write", 1),  # the model
+        CrashPoint("rename", 2),  # the state
+        CrashPoint("plot"),
     ]
-    for number, fate in enumerate(fates):
-        died = run_stage(folder, stage, fate, "sample") == KILLED
-        assert died or fate.moment == "seconds", f"{fate}: {log.read_text()}"
+    for number, crash in enumerate(fates):
+        died = run_stage(folder, stage, crash, "sample") == KILLED
+        assert died or crash.moment == "seconds", f"{crash}: {log.read_text()}"
         if number == 0:
             assert "continues" not in log.read_text()
     output = must(folder, "dvc", "repro", "-s", f"{stage}@sample")

@@ -24,8 +24,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lipsync.errors import LipsyncError, printable
-from lipsync.orphan import no_orphan
 from lipsync.params import Params, PersonParams, load_params
+from lipsync.parent_watchdog import ends_with_parent
 
 MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS}  # of the disk
 PARAMS_FILE = Path("params.yaml")
@@ -82,7 +82,7 @@ def stage(run: Callable[[PersonParams], None]) -> Callable[[], None]:
         parser = argparse.ArgumentParser(description=sys.modules[run.__module__].__doc__)
         parser.add_argument("person", help="a name under `people` in params.yaml")
         arguments = parser.parse_args()
-        with errors_for_people(f"{run.__name__}@{arguments.person}"), no_orphan():
+        with errors_for_people(f"{run.__name__}@{arguments.person}"), ends_with_parent():
             run(load_params(PARAMS_FILE).for_person(arguments.person))
 
     return main
@@ -94,7 +94,7 @@ def shared_stage(run: Callable[[Params], None]) -> Callable[[], None]:
     @functools.wraps(run)
     def main() -> None:
         argparse.ArgumentParser(description=sys.modules[run.__module__].__doc__).parse_args()
-        with errors_for_people(run.__name__), no_orphan():
+        with errors_for_people(run.__name__), ends_with_parent():
             run(load_params(PARAMS_FILE))
 
     return main

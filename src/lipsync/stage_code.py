@@ -17,7 +17,7 @@ PACKAGE = "lipsync"
 # errors, but decide no result: a new kind of error must not retrain fifty people.
 SHARED = frozenset(
     f"{PACKAGE}.{name}"
-    for name in ("errors", "files", "orphan", "params", "progress", "stage", "telemetry",
+    for name in ("errors", "files", "parent_watchdog", "params", "progress", "stage", "telemetry",
                  "visemes.params", "visemes.stage")
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ from safetensors import safe_open
 
 from lipsync.generator.weights import load_generator
 from lipsync.motion.adaptation import SHARES
-from tests.mortal import Fate, run_stage
+from tests.crash_injection import CrashPoint, run_stage
 from tests.project import change_params, contents, must, results, shell
 
 BASE = ["models/base/networks", "metrics/base/history", "metrics/base/figures"]
@@ -64,13 +64,13 @@ def test_killed_anywhere_the_base_ends_with_the_same_bytes(project):
     for path in BASE:
         shutil.rmtree(project / path)
     fates = [
-        Fate("rename", 2),  # SyncNet's first checkpoint
-        Fate("rename", 5),  # the generator's
-        Fate("batch", 1),  # of the generator's second epoch
-        Fate("plot"),
+        CrashPoint("rename", 2),  # SyncNet's first checkpoint
+        CrashPoint("rename", 5),  # the generator's
+        CrashPoint("batch", 1),  # of the generator's second epoch
+        CrashPoint("plot"),
     ]
-    for fate in fates:
-        assert run_stage(project, "train_base", fate) == -signal.SIGKILL, fate
+    for crash in fates:
+        assert run_stage(project, "train_base", crash) == -signal.SIGKILL, crash
     must(project, "python", "stages/train_base.py")
     assert contents(project, BASE) == whole
     change_params(project, lambda values: values.update(seed=1))

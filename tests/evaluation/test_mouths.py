@@ -1,4 +1,4 @@
-"""Reading lips off pictures, comparing curves, wrong speech."""
+"""Reading lips off pictures, comparing curves, mismatched audio."""
 
 from pathlib import Path
 

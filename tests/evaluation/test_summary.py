@@ -51,7 +51,7 @@ def test_table_shows_figures_and_places(tmp_path: Path) -> None:
     assert rows["mouth follows the voice, r"][1:4] == ["0.85", "...", "0.96"]
     assert rows["lips off by, of eye distance"][1] == "below"
     assert rows["ridge regression"][0] == "-"
-    assert rows["wrong speech"][0] == "-"
+    assert rows["mismatched audio"][0] == "-"
     assert rows["lips off by, of eye distance"][0] == "2.1%"
     assert rows["in sync by SyncNet, top-1"][0] == "87%"
     assert rows["lips after sound, frames"][0] == "+0"

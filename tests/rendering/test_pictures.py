@@ -11,7 +11,7 @@ from lipsync.media.video import FrameReader
 from lipsync.rendering.articulation import Articulation
 from lipsync.rendering.avatar import Avatar
 from lipsync.rendering.pictures import pictures
-from lipsync.rendering.plan import Layer, Plan, Shot, Shown, ping_pong
+from lipsync.rendering.plan import Layer, Plan, PlannedFrame, Shot, ping_pong
 from lipsync.retrieval.pasting import Window
 from lipsync.retrieval.target import make_target
 from lipsync.speech.mel import MelEncoder
@@ -159,8 +159,11 @@ def test_what_is_not_spoken_is_passed_through_to_the_bit(avatar: Avatar):
 def test_two_layers_are_rendered_each_and_mixed(avatar: Avatar):
     under, over = Layer(0, 2, spoken=True), Layer(0, 9, spoken=False)
     level = np.array([0.8])
-    (mixed,) = show(avatar, [Shown(under, over, 0.25)], level)
-    (below,), (above,) = show(avatar, [Shown(under)], level), show(avatar, [Shown(over)], level)
+    (mixed,) = show(avatar, [PlannedFrame(under, over, 0.25)], level)
+    (below,), (above,) = (
+        show(avatar, [PlannedFrame(under)], level),
+        show(avatar, [PlannedFrame(over)], level),
+    )
     wanted = 0.75 * below.astype(float) + 0.25 * above
     assert np.abs(mixed - wanted).max() <= 3
 

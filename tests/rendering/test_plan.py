@@ -10,8 +10,8 @@ from lipsync.rendering.plan import (
     Clip,
     Layer,
     Plan,
+    PlannedFrame,
     Shot,
-    Shown,
     clips_of_film,
     once,
     ping_pong,
@@ -58,10 +58,10 @@ def test_shots_add_up_and_a_fade_takes_no_time():
     rest = Shot(1, np.arange(5), 5, spoken=False)
     shown = list(Plan([talk, rest]))
     assert len(shown) == len(Plan([talk, rest])) == 9
-    assert shown[:4] == [Shown(Layer(0, n, spoken=True)) for n in (10, 11, 12, 13)]
-    assert shown[4] == Shown(Layer(0, 14, True), Layer(1, 0, False, 1), pytest.approx(1 / 3))
-    assert shown[5] == Shown(Layer(0, 15, True), Layer(1, 1, False, 1), pytest.approx(2 / 3))
-    assert shown[6:] == [Shown(Layer(1, n, False, shot=1)) for n in (2, 3, 4)]
+    assert shown[:4] == [PlannedFrame(Layer(0, n, spoken=True)) for n in (10, 11, 12, 13)]
+    assert shown[4] == PlannedFrame(Layer(0, 14, True), Layer(1, 0, False, 1), pytest.approx(1 / 3))
+    assert shown[5] == PlannedFrame(Layer(0, 15, True), Layer(1, 1, False, 1), pytest.approx(2 / 3))
+    assert shown[6:] == [PlannedFrame(Layer(1, n, False, shot=1)) for n in (2, 3, 4)]
 
 
 def test_a_shot_must_have_its_pictures():

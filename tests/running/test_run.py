@@ -154,7 +154,7 @@ def test_stages_end_when_the_run_is_killed(small):
     )
     wait_for(lambda: (folder / "notes").exists() and most_trainings(folder) == 1)
     started = psutil.Process(process.pid).children(recursive=True)
-    assert any("lipsync.running.leash" in child.cmdline() for child in started)
+    assert any("lipsync.running.watched_dvc" in child.cmdline() for child in started)
     assert any("work.py" in child.cmdline() for child in started)
     process.kill()
     process.wait()

@@ -25,9 +25,9 @@ from lipsync.ui.guard import Guard
 from lipsync.ui.jobs import RenderQueue
 from lipsync.ui.library import Library
 from lipsync.ui.models import LoadedAvatars
-from lipsync.ui.room import Room
 from lipsync.ui.serve import allowed_hosts
 from lipsync.ui.settings import Settings
+from lipsync.ui.upload_quota import UploadQuota
 from lipsync.ui.workspace import Workspace
 from tests.media.files import voice, write_file
 from tests.project import environment
@@ -51,7 +51,7 @@ def serving(tmp_path, tiny_folder, **settings):
             Middleware(
                 Guard,
                 hosts=allowed_hosts(chosen),
-                room=Room(workspace, chosen.max_upload),
+                room=UploadQuota(workspace, chosen.max_upload),
                 launched=threading.Event(),
             ),
             Middleware(

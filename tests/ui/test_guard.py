@@ -8,7 +8,7 @@ import pytest
 from gradio.routes import App
 
 from lipsync.ui.guard import FORM, HEADERS, MOST_WORDS, Guard, is_open
-from lipsync.ui.room import Room
+from lipsync.ui.upload_quota import UploadQuota
 from lipsync.ui.workspace import Workspace
 
 MB = 1_000_000
@@ -97,7 +97,7 @@ class Page:
         event = threading.Event()
         if launched:
             event.set()
-        self.room = Room(workspace, MB)
+        self.room = UploadQuota(workspace, MB)
         self.guard = Guard(self.app, frozenset({"here"}), self.room, event)
 
     async def app(self, scope, receive, send):

@@ -101,7 +101,7 @@ def test_a_run_ends_the_check_first_and_no_check_begins_beside_it(project, monke
             module, "dvc", lambda word, *rest: [sys.executable, "-c", FAKE, word, *deaf]
         )
     monkeypatch.delenv("LIPSYNC_SCRATCH", raising=False)
-    monkeypatch.setattr(status, "LAST_WORDS", 0.5 if deaf else 30.0)
+    monkeypatch.setattr(status, "SIGINT_TIMEOUT", 0.5 if deaf else 30.0)
     own = Runs(project)
     cache = StatusCache(project, lambda: own.current is not None and own.current.alive)
     own.quiet = cache.paused

@@ -116,12 +116,12 @@ def test_judgement_counts_held_out_frames_at_their_own_time(corpus, network):
             return np.zeros(1, np.float32)
 
         def step(self, columns, state):
-            from lipsync.speech.viseme import Told
+            from lipsync.speech.viseme import VisemeOutput
 
             labels = np.asarray(corpus.labels[next(self.ahead).part])
             late = np.concatenate([np.zeros(self.lookahead, int), labels])
             assert len(columns) == len(late)
-            return Told(np.eye(15, dtype=np.float32)[late], np.zeros((len(late), 1))), state
+            return VisemeOutput(np.eye(15, dtype=np.float32)[late], np.zeros((len(late), 1))), state
 
     judged = judge(Oracle(), corpus)
     assert (judged.strict, judged.near, judged.macro_f1) == (1, 1, 1)

@@ -23,7 +23,7 @@ from lipsync.media.container import open_input
 from lipsync.media.listening import choose_track
 from lipsync.media.params import FramesParams
 from lipsync.media.video import probe
-from lipsync.profiling.glances import open_upstream
+from lipsync.profiling.sampled_frames import open_upstream
 from lipsync.progress import progress
 from lipsync.speech.mel import COLUMNS
 

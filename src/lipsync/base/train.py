@@ -22,7 +22,7 @@ from lipsync.base.params import BaseParams
 from lipsync.base.session import HISTORY, BaseSession, statistics
 from lipsync.base.task import GeneratorsTogether
 from lipsync.files import atomic_path
-from lipsync.generator.experts import heed_trust
+from lipsync.generator.experts import drop_sync_loss_at_chance
 from lipsync.generator.model import Refiner
 from lipsync.generator.params import GeneratorParams
 from lipsync.generator.perceptual import VGGFeatures
@@ -100,7 +100,7 @@ def train_base_generator(
         also_read: files whose content the training is a function of
     """
     people, device = session.people, session.device
-    chosen = heed_trust(session.params[GeneratorParams], BASE / SYNCNET)
+    chosen = drop_sync_loss_at_chance(session.params[GeneratorParams], BASE / SYNCNET)
     syncnet = load_syncnet(BASE / SYNCNET).to(device)
     model = Refiner(people[0].data.size, **chosen.architecture()).to(device)
     vgg = vgg.to(device) if vgg else None

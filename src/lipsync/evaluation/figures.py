@@ -84,7 +84,7 @@ def write_opening(
 ) -> None:
     """mouth_opening.png and mouth_opening.csv: opening over time; shifted_speech.csv: r by shift.
 
-    The picture shows what ridge regression predicts (J,) too, and one wrong speech, that of the
+    The picture shows what ridge regression predicts (J,) too, and one mismatched audio, that of the
     middle shift. Where ``frames`` (J,) leave some out, their runs stand side by side.
     """
     seconds = (frames + 0.5) / fps

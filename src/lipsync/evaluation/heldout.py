@@ -6,7 +6,7 @@ reads lips is passed in.
 
 Frames are rendered four times: with the filmed expression, refined and by retrieval alone; with the
 expression that is predicted from speech; and with that of silence, a mouth that never moves. Some
-are rendered with the expressions that wrong speech predicts too.
+are rendered with the expressions that mismatched audio predicts too.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,7 +26,7 @@ from lipsync.media.planes import rgb_of
 from lipsync.progress import progress
 from lipsync.training.split import evenly
 
-WORKERS = 2  # threads that render wrong speech while lips are read
+WORKERS = 2  # threads that render mismatched audio while lips are read
 LOOKS = 60  # frames, evenly spread, in which seams and the lips of the two baselines are looked at
 
 Speak = Callable[[np.ndarray, int, np.ndarray | None], np.ndarray]
@@ -105,7 +105,7 @@ class Tables:
         spoken: with the expression from speech
         filmed, retrieved: with the filmed expression, refined and by retrieval alone
         still: with the expression of silence
-        shifted_rows: (M,) rows in which wrong speech was tried
+        shifted_rows: (M,) rows in which mismatched audio was tried
         shifted_opening: (M, K) mouth opening there, for each shift
     """
 
@@ -151,7 +151,7 @@ def render_held_out(
     observers: Iterable[Callable[[Instant], None]] = (),
     name: str = "evaluate",
 ) -> Tables:
-    """Render every frame of ``held_out.frames``, ``shifted_frames`` of them with wrong speech too.
+    """Render every frame of ``held_out.frames``, and ``shifted_frames`` with mismatched audio.
 
     Args:
         observers: called with each frame in turn, in order
@@ -233,7 +233,7 @@ class _Inspection:
         self._shifted_opening.append(mouth_opening(np.stack(points)))  # (K,)
 
     def tables(self, tried: np.ndarray, shifts: int) -> Tables:
-        """What was found; wrong speech was tried in rows ``tried`` (M,)."""
+        """What was found; mismatched audio was tried in rows ``tried`` (M,)."""
         opening = np.array(self._shifted_opening).reshape(len(tried), shifts)
         return Tables(
             points=self._points,

@@ -1,9 +1,9 @@
 """95 % intervals of the figures of ``report.figures``, under the same names in the same groups.
 
 All figures of the same frames are resampled alike, so the differences in ``margin`` are paired;
-right against wrong speech is compared on the frames that wrong speech was tried in.
+right against mismatched audio is compared on the frames that mismatched audio was tried in.
 
-Some have none: the mean absolute r of wrong speech (resampling adds chance, which abs() turns
+Some have none: the mean absolute r of mismatched audio (resampling adds chance, which abs() turns
 upwards), the closed mouth's percentile, which is no function of sums over frames, and the offsets,
 which are whole frames.
 """

@@ -89,7 +89,7 @@ DIGITS = {
 
 
 def shifted_correlations(tables: Tables) -> np.ndarray:
-    """(K,) correlation of the opening that wrong speech makes with the real one, a shift each."""
+    """(K,) correlation of the opening from mismatched audio with the real one, a shift each."""
     real = tables.opening[tables.shifted_rows]  # (M,)
     return np.array([correlation(curve, real) for curve in tables.shifted_opening.T])
 

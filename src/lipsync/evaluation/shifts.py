@@ -1,4 +1,4 @@
-"""Wrong speech for the leak test: the right speech, turned around a circle by a second or more.
+"""Mismatched audio for the leak test: the right speech, turned around a circle by a second or more.
 
 An avatar that reads the mouth off the picture goes on saying the right words; one that follows
 the sound says the wrong ones, and then its lips know nothing of the real ones. Turning in a circle

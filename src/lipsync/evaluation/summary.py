@@ -76,7 +76,7 @@ BLOCKS = (
         (
             Line("mouth follows the voice, r", "mouth.correlation", "{:.2f}", "above 0.8"),
             Line("    ridge regression", "ridge.correlation", "{:.2f}", "not above that"),
-            Line("    wrong speech", "mouth.correlation_shifted", "{:.2f}", "-0.15 ... 0.15"),
+            Line("    mismatched audio", "mouth.correlation_shifted", "{:.2f}", "-0.15 ... 0.15"),
             Line("spread of its opening", "mouth.spread", "{:.2f}", "0.85 ... 1.15"),
             Line("lips off by, of eye distance", "mouth.lip_distance", "{:.1%}", "below 3 %"),
             SILENCE,

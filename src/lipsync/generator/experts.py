@@ -24,7 +24,7 @@ def vgg_if_wanted(params: GeneratorParams) -> tuple[VGGFeatures | None, dict[str
     return vgg, {"vgg19": vgg_file(weights, PRETRAINED)}
 
 
-def heed_trust(params: GeneratorParams, syncnet: Path) -> GeneratorParams:
+def drop_sync_loss_at_chance(params: GeneratorParams, syncnet: Path) -> GeneratorParams:
     """The params; without the sync loss, and with a warning, if the SyncNet may be guessing."""
     trust = load_trust(syncnet)
     if not params.losses.sync or trust.better_than_chance:

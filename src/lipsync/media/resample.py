@@ -58,7 +58,7 @@ EXACT_COLOURS = (
 )
 
 Picture = TypeVar("Picture")
-Shown = tuple[Fraction, Fraction, Picture]  # seconds from, seconds to, what is shown
+TimedFrame = tuple[Fraction, Fraction, Picture]  # seconds from, seconds to, what is shown
 
 
 def extract(
@@ -158,7 +158,7 @@ def check_source(source: str | Path, track: Choice = "auto") -> None:
             )
 
 
-def on_ticks(shown: Iterable[Shown[Picture]], fps: float | Fraction) -> Iterator[Picture]:
+def on_ticks(shown: Iterable[TimedFrame[Picture]], fps: float | Fraction) -> Iterator[Picture]:
     """The picture that is shown at each (i + 0.5) / fps after the first one appeared.
 
     A picture is shown from its start until the next one's; the last one up to and with its end, so
@@ -182,7 +182,7 @@ def shown_pictures(
     container: av.container.InputContainer,
     stream: av.VideoStream,
     max_hole: float = MAX_HOLE,
-) -> Iterator[Shown[av.VideoFrame]]:
+) -> Iterator[TimedFrame[av.VideoFrame]]:
     """Decoded pictures with the seconds at which each appears and (by its duration) goes.
 
     They are as `display` shows them, not yet upright. Holes longer than ``max_hole`` seconds are

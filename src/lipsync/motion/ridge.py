@@ -78,7 +78,9 @@ def fit_ridge(model: MotionNet, data: MotionData, targets: Targets, params: Moti
         learned = fold.others if len(fold.others) > 1 else targets.frames
         weights, offset = fit(learned, PENALTIES)
         predictions[:, fold.frames] = inputs[0][fold.frames] @ weights + offset[:, None]
-    found = [targets.agreement(targets.gaps(guess[targets.frames])) for guess in predictions]
+    found = [
+        targets.agreement(targets.gaps(prediction[targets.frames])) for prediction in predictions
+    ]
     best = max(i for i, r in enumerate(found) if r >= max(found) - AS_GOOD)
     weights, offset = fit(targets.frames, PENALTIES[best : best + 1])
     return Ridge(projection, weights[0], offset[0], predictions[best])

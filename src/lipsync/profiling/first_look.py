@@ -30,11 +30,11 @@ from lipsync.media.params import FramesParams
 from lipsync.media.resample import Upright
 from lipsync.media.video import probe
 from lipsync.profiling import sound_figures
-from lipsync.profiling.glances import Glances
 from lipsync.profiling.measure import Profile, figures_of_frames, look_closely
 from lipsync.profiling.params import ProfileParams
 from lipsync.profiling.pose import head_angles
 from lipsync.profiling.recording import Recording
+from lipsync.profiling.sampled_frames import SampledFrames
 from lipsync.profiling.sound import listen
 from lipsync.profiling.timeline import REASONS, Timeline
 
@@ -61,11 +61,11 @@ def look_first(
     Raises LipsyncError if the video is missing or unreadable, or the face models are missing.
     """
     verify(models)
-    info, glances = probe(video), Glances()
+    info, sampled = probe(video), SampledFrames()
     detector, mesh = FaceDetector(models), FaceMesh(models)
     found, width, height = [], 0, 0
     for frame in _key_frames(video, info.seconds):
-        glances.see(frame)
+        sampled.see(frame)
         width, height = frame.width, frame.height
         found.append(_faces(to_rgb(frame), detector, mesh, landmarks.min_score))
     if len(found) < LEAST:
@@ -92,7 +92,7 @@ def look_first(
         nobody,
         _audio(video, frames) if info.has_sound else None,
         None,
-        glances,
+        sampled,
     )
     angles, samples = head_angles(points), look_closely(recording)
     sound = None if recording.sound is None else listen(recording.sound)
@@ -106,7 +106,7 @@ def look_first(
 
 def write_strip(path: Path, profile: Profile) -> None:
     """Up to STRIP of the frames side by side, as a JPEG."""
-    kept = list(profile.recording.glances.kept.values())
+    kept = list(profile.recording.sampled.kept.values())
     places = np.linspace(0, len(kept) - 1, min(STRIP, len(kept))).round().astype(int)
     strip = [_thumbnail(to_rgb(kept[place])) for place in places]
     with atomic_path(path) as temporary:

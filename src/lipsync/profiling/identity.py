@@ -45,7 +45,7 @@ def embed_person(
     sharp = [frame for frame in frontal if sharpness[frame] >= middle]
     places = np.unique(np.linspace(0, len(sharp) - 1, FRAMES).round().astype(int))
     chosen = [sharp[place] for place in places]
-    faces = (align(to_rgb(recording.glances.kept[i]), recording.points[i]) for i in chosen)
+    faces = (align(to_rgb(recording.sampled.kept[i]), recording.points[i]) for i in chosen)
     mean = np.mean([network.embed(face) for face in faces], axis=0)
     return Identity(unit(mean), network.sha256, len(chosen))
 

@@ -127,7 +127,7 @@ def figures_of_frames(
 def look_closely(recording: Recording) -> list[Sample]:
     """The kept pictures that show the face."""
     samples = []
-    for frame, picture in recording.glances.kept.items():
+    for frame, picture in recording.sampled.kept.items():
         if recording.seen[frame]:
             crop = extract(to_planes(picture), recording.boxes[frame], appearance.SIDE)
             grey = appearance.luma(crop)
@@ -145,7 +145,7 @@ def look_closely(recording: Recording) -> list[Sample]:
 
 def _flicker(recording: Recording) -> float:
     """Smoothed boxes, for one that trembles would change the mean."""
-    small = recording.glances.small
+    small = recording.sampled.small
     scale = small.shape[2] / recording.width
     lumas = appearance.face_lumas(small, recording.boxes * scale)
     lumas[~recording.seen] = np.nan

@@ -88,7 +88,7 @@ def _faces(page: Any, grid: Any, profile: Profile) -> None:
     recording = profile.recording
     for column, sample in enumerate(choose_faces(profile.samples, profile.angles)):
         axes = page.add_subplot(grid[0, column])
-        rgb = to_rgb(recording.glances.kept[sample.frame])
+        rgb = to_rgb(recording.sampled.kept[sample.frame])
         axes.imshow(thumbnail(rgb, recording.boxes[sample.frame]))
         axes.set_axis_off()
         yaw, pitch, _ = profile.angles[sample.frame]

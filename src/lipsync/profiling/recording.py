@@ -12,7 +12,7 @@ from lipsync.faces.storage import read_boxes, read_crops, read_landmarks, read_s
 from lipsync.geometry.storage import read_geometry
 from lipsync.media.audio import read_audio
 from lipsync.media.video import FrameReader, VideoInfo, probe
-from lipsync.profiling.glances import Glances
+from lipsync.profiling.sampled_frames import SampledFrames
 from lipsync.progress import progress
 from lipsync.retrieval.material import study_faces
 
@@ -65,7 +65,7 @@ class Recording:
     covered: np.ndarray
     sound: np.ndarray | None
     timing: Timing | None
-    glances: Glances
+    sampled: SampledFrames
 
     @property
     def seconds(self) -> float:
@@ -84,7 +84,7 @@ def read_person(person: str, video: Path) -> Recording:
     shape, track = read_geometry(data / "geometry.npz")
     offset = _read_json(metrics / "offset.json")
     several = _read_json(metrics / "landmarks.json")["several_faces"]
-    glances = Glances()
+    sampled = SampledFrames()
     with FrameReader(data / "frames.mp4") as film:
         if not len(film) == len(points) == len(boxes):
             raise LipsyncError(
@@ -92,7 +92,7 @@ def read_person(person: str, video: Path) -> Recording:
                 f"boxes of {len(boxes)}; run `dvc repro`"
             )
         for number in progress(range(len(film)), desc="profile"):
-            glances.see(film.frame(number))
+            sampled.see(film.frame(number))
         fps, width, height = float(film.fps), film.width, film.height
     crops = read_crops(data / "faces.npz")
     _, covered = study_faces(crops, boxes, shape, track, fps, cuts)
@@ -112,7 +112,7 @@ def read_person(person: str, video: Path) -> Recording:
         covered,
         read_audio(data / "speech.wav"),
         timing,
-        glances,
+        sampled,
     )
 
 

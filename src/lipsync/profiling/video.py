@@ -23,8 +23,8 @@ from lipsync.media.container import open_input
 from lipsync.media.listening import choose_track
 from lipsync.media.params import FramesParams
 from lipsync.media.video import probe
-from lipsync.profiling.glances import Glances, open_upstream
 from lipsync.profiling.recording import Recording, Timing
+from lipsync.profiling.sampled_frames import SampledFrames, open_upstream
 from lipsync.progress import progress
 from lipsync.retrieval.occlusion import find_covered, mouth_vertices, whole_passages
 from lipsync.retrieval.target import STILL_SKIN
@@ -52,7 +52,11 @@ def read_video(
     Raises LipsyncError if the video is missing or unreadable, or the face models are missing.
     """
     verify(models)
-    info, glances, tracker = probe(video), Glances(), FaceTracker(models, landmarks, recognition)
+    info, sampled, tracker = (
+        probe(video),
+        SampledFrames(),
+        FaceTracker(models, landmarks, recognition),
+    )
     fps, track, max_hole = frames.fps, frames.audio_track, frames.max_hole
     if info.has_sound:
         with open_input(video) as container:
@@ -64,7 +68,7 @@ def read_video(
             for number, frame in enumerate(upstream.frames):
                 if on_progress is not None:
                     on_progress(number, total)
-                glances.see(frame)
+                sampled.see(frame)
                 yield to_rgb(frame)
 
         found = tracker.track(progress(pictures(), total=total, desc="profile"))
@@ -96,7 +100,7 @@ def read_video(
         _covered(found, face, fps),
         audio,
         timing,
-        glances,
+        sampled,
     )
 
 

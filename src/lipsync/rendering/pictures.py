@@ -22,7 +22,7 @@ from lipsync.rendering.articulation import Articulation
 from lipsync.rendering.avatar import Avatar
 from lipsync.rendering.background import in_background
 from lipsync.rendering.film import Film
-from lipsync.rendering.plan import Layer, Shown
+from lipsync.rendering.plan import Layer, PlannedFrame
 from lipsync.retrieval.layers import Layers
 from lipsync.retrieval.pasting import Decisions
 from lipsync.retrieval.selection import Choice, Selector
@@ -54,7 +54,7 @@ def pictures(
     avatar: Avatar,
     films: list[Film],
     articulation: Articulation,
-    plan: Iterable[Shown],
+    plan: Iterable[PlannedFrame],
     windows: Iterable[np.ndarray],
 ) -> Generator[np.ndarray, None, None]:
     """Picture after picture of the plan, each (3 H / 2, W) uint8 planes.
@@ -149,7 +149,7 @@ def piece_of(avatar: Avatar, film: Film, planes: np.ndarray, layer: Layer) -> Pi
 
 
 def _crop(
-    avatar: Avatar, films: list[Film], wanted: Iterable[tuple[Shown, np.ndarray]]
+    avatar: Avatar, films: list[Film], wanted: Iterable[tuple[PlannedFrame, np.ndarray]]
 ) -> Generator[Picture, None, None]:
     with Readers(films) as readers:
         for shown, window in wanted:

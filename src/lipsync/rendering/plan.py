@@ -39,7 +39,7 @@ class Shot:
         return Layer(self.film, int(self.frames[index]), self.spoken, number)
 
 
-class Shown(NamedTuple):
+class PlannedFrame(NamedTuple):
     """A picture: a layer, and over it, with weight 0..1, the next shot's where they are two."""
 
     under: Layer
@@ -57,7 +57,7 @@ class Plan:
     def __len__(self) -> int:
         return self.count
 
-    def __iter__(self) -> Iterator[Shown]:
+    def __iter__(self) -> Iterator[PlannedFrame]:
         before: Shot | None = None
         for number, shot in enumerate(self.shots):
             rest = len(before.frames) - before.length if before is not None else 0
@@ -65,9 +65,9 @@ class Plan:
                 over = shot.layer(index, number)
                 if before is not None and index < rest:
                     share = (index + 1) / (rest + 1)
-                    yield Shown(before.layer(before.length + index, number - 1), over, share)
+                    yield PlannedFrame(before.layer(before.length + index, number - 1), over, share)
                 else:
-                    yield Shown(over)
+                    yield PlannedFrame(over)
             before = shot
 
 

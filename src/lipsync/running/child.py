@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from lipsync.running.command import leashed_dvc
+from lipsync.running.command import watched_dvc
 from lipsync.running.graph import Step
 from lipsync.running.scheduler import Share
 from lipsync.telemetry import Telemetry, newest_in
@@ -37,7 +37,7 @@ class Child:
             self._process = subprocess.Popen(
                 # DVC's lock is taken for moments, by every step; who ends while another has it
                 # must wait, or its work would be lost.
-                leashed_dvc("--wait-for-lock", *arguments),
+                watched_dvc("--wait-for-lock", *arguments),
                 cwd=project,
                 env=env,
                 stdin=subprocess.DEVNULL,

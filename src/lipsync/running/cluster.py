@@ -29,7 +29,7 @@ PATIENCE = 10.0  # seconds for a cluster to answer
 MANY = 10_000  # steps in flight; Ray lets those wait that have no room
 
 
-class Desk:
+class StepBoard:
     """An actor beside the driver: steps tell it how far they are, and learn whether to stop."""
 
     def __init__(self) -> None:
@@ -54,16 +54,16 @@ class Desk:
         self._stopping = True
 
 
-def task(order: Order, archive: bytes, desk: Any) -> tuple[str, Delivery]:
+def task(order: Order, archive: bytes, board: Any) -> tuple[str, Delivery]:
     """A step on a node, as Ray runs it; (Ray's id of the node, what became of it)."""
     import ray
 
     node = ray.get_runtime_context().get_node_id()
     name, host = order.step.name, f"{platform.node()}/{node[:6]}"
-    attempt = ray.get(desk.begin.remote(name))
+    attempt = ray.get(board.begin.remote(name))
 
     def tell(share: Share) -> bool:
-        return bool(ray.get(desk.tell.remote(name, Share(share.share, share.left, host))))
+        return bool(ray.get(board.tell.remote(name, Share(share.share, share.left, host))))
 
     if not tell(Share()):
         return node, Delivery(130, "")
@@ -111,7 +111,9 @@ class RayEngine:
         self._gpus = any(node.get("GPU", 0) for node in alive)
         self._stay = NodeAffinitySchedulingStrategy
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        self._desk: Any = ray.remote(Desk).options(num_cpus=0, scheduling_strategy=here).remote()
+        self._board: Any = (
+            ray.remote(StepBoard).options(num_cpus=0, scheduling_strategy=here).remote()
+        )
         self._task = ray.remote(task)
         self._archive: Any = None
 
@@ -148,7 +150,7 @@ class RayEngine:
             variables,
         )
         return Sent(
-            self, step, self._task.options(**options).remote(order, self._archive, self._desk)
+            self, step, self._task.options(**options).remote(order, self._archive, self._board)
         )
 
     def take(self, step: Step, node: str, delivery: Delivery) -> Ended:
@@ -166,14 +168,14 @@ class RayEngine:
     def shares(self) -> dict[str, Share]:
         import ray
 
-        return dict(ray.get(self._desk.shares.remote()))
+        return dict(ray.get(self._board.shares.remote()))
 
     def stop(self) -> None:
         import ray
 
         if not self._stopping:
             self._stopping = True
-            ray.get(self._desk.stop.remote())
+            ray.get(self._board.stop.remote())
 
 
 def run_on_ray(

@@ -19,9 +19,9 @@ def lipsync(*arguments: str) -> list[str]:
     return [sys.executable, "-c", "from lipsync.cli import app; app()", *arguments]
 
 
-def leashed_dvc(*arguments: str) -> list[str]:
-    """The same, but it ends when this process is gone; see `lipsync.running.leash`."""
-    return [sys.executable, "-m", "lipsync.running.leash", str(os.getpid()), *arguments]
+def watched_dvc(*arguments: str) -> list[str]:
+    """The same, but it ends when this process is gone; see `lipsync.running.watched_dvc`."""
+    return [sys.executable, "-m", "lipsync.running.watched_dvc", str(os.getpid()), *arguments]
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -36,7 +36,7 @@ DAMAGE = (errors.Fail, errors.InvalidProtobuf, errors.InvalidGraph, errors.Inval
           errors.NotImplemented, errors.RuntimeException)  # fmt: skip
 
 
-class Told(NamedTuple):
+class VisemeOutput(NamedTuple):
     """What the network says of T frames."""
 
     posteriors: np.ndarray  # (T, V) float32 0..1
@@ -80,7 +80,7 @@ class VisemeNetwork:
         """The state before the first column, (1, C, S) float32."""
         return np.zeros(self._state_shape, np.float32)
 
-    def step(self, columns: np.ndarray, state: np.ndarray) -> tuple[Told, np.ndarray]:
+    def step(self, columns: np.ndarray, state: np.ndarray) -> tuple[VisemeOutput, np.ndarray]:
         """(T, 80) float32 columns that follow each other -> what they tell, and the next state.
 
         Row t belongs to the frame ``lookahead`` before column t.
@@ -88,20 +88,20 @@ class VisemeNetwork:
         posteriors, hidden, following = self._session.run(
             None, {"columns": columns[None], "state": state}
         )
-        return Told(posteriors[0], hidden[0]), following
+        return VisemeOutput(posteriors[0], hidden[0]), following
 
-    def listen(self, sound: np.ndarray) -> Told:
+    def listen(self, sound: np.ndarray) -> VisemeOutput:
         """(n,) float32 -1..1 at 16 kHz, whole -> a row for every frame that fits into it."""
         frames = len(sound) // HOP
         if not frames:
             return self.nothing()
         columns = frame_columns(sound, frames + self.lookahead)
         told, _ = self.step(columns, self.start())
-        return Told(told.posteriors[self.lookahead :], told.hidden[self.lookahead :])
+        return VisemeOutput(told.posteriors[self.lookahead :], told.hidden[self.lookahead :])
 
-    def nothing(self) -> Told:
+    def nothing(self) -> VisemeOutput:
         """Of no frame at all."""
-        return Told(
+        return VisemeOutput(
             np.zeros((0, len(self.visemes)), np.float32), np.zeros((0, self.channels), np.float32)
         )
 
@@ -115,7 +115,7 @@ class VisemeStream:
         self._ahead = network.lookahead  # rows still to be dropped: of frames before the sound
         self._heard = self._told = 0  # samples, frames
 
-    def push(self, sound: np.ndarray) -> Told:
+    def push(self, sound: np.ndarray) -> VisemeOutput:
         """(n,) float32 -1..1 at 16 kHz -> the frames that it completes, in order."""
         self._heard += len(sound)
         held = np.concatenate([self._held, sound])
@@ -128,13 +128,13 @@ class VisemeStream:
         dropped = min(self._ahead, count)
         self._ahead -= dropped
         self._told += count - dropped
-        return Told(told.posteriors[dropped:], told.hidden[dropped:])
+        return VisemeOutput(told.posteriors[dropped:], told.hidden[dropped:])
 
-    def finish(self) -> Told:
+    def finish(self) -> VisemeOutput:
         """The last frames, after which there is silence; as many in all as fit into the sound."""
         frames = self._heard // HOP - self._told
         told = self.push(np.zeros((frames + self._ahead) * HOP + WINDOW, np.float32))
-        return Told(told.posteriors[:frames], told.hidden[:frames])
+        return VisemeOutput(told.posteriors[:frames], told.hidden[:frames])
 
 
 class VisemeEncoder(ColumnEncoder):

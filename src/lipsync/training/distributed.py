@@ -27,8 +27,8 @@ T = TypeVar("T")
 # Of a collective operation. Rank 0 may fetch a state from a remote, or wait for another training,
 # while the others wait for it; who starts the processes ends them when one of them dies.
 PATIENCE = timedelta(days=7)
-LEFT_ALONE = 75  # exit code of a rank that says nothing, because another one is gone
-LAST_WORDS = timedelta(seconds=5)  # that rank 0 has to say what all ranks know
+EXIT_PEER_LOST = 75  # exit code of a rank that says nothing, because another one is gone
+FAILURE_TIMEOUT = timedelta(seconds=5)  # that rank 0 has to say what all ranks know
 _LEFT, _SAID, _OVER = "left", "said", "over"  # keys of the store that all ranks see
 _stores: list[dist.Store] = []  # one, while there is a process group
 
@@ -71,7 +71,7 @@ def process_group() -> Iterator[None]:
     """Belong to the processes that torchrun started; the others than rank 0 are silent meanwhile.
 
     What all ranks find wrong is said once: by rank 0 if it knows, else by the first that does. A
-    rank that another one left alone ends with `LEFT_ALONE` and says nothing.
+    rank that another one left alone ends with `EXIT_PEER_LOST` and says nothing.
     """
     if not numbered() or os.environ["WORLD_SIZE"] == "1":
         yield
@@ -93,7 +93,7 @@ def process_group() -> Iterator[None]:
             yield
     except LipsyncError:
         if number:
-            _wait_for(_LEFT, LAST_WORDS)
+            _wait_for(_LEFT, FAILURE_TIMEOUT)
         if not _is_first_to_speak():
             raise SystemExit(1) from None
         raise
@@ -104,7 +104,7 @@ def process_group() -> Iterator[None]:
     except RuntimeError as error:
         if not _left_alone(error):
             raise
-        raise SystemExit(LEFT_ALONE) from None
+        raise SystemExit(EXIT_PEER_LOST) from None
     finally:
         if number == 0:
             with suppress(RuntimeError):  # the store ends with who started us

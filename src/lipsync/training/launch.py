@@ -16,7 +16,7 @@ from collections.abc import Callable
 from lipsync.errors import LipsyncError
 from lipsync.params import PersonParams
 from lipsync.training.device import gpus
-from lipsync.training.distributed import LEFT_ALONE, numbered, process_group
+from lipsync.training.distributed import EXIT_PEER_LOST, numbered, process_group
 from lipsync.training.loop import INTERRUPTED
 from lipsync.training.params import ComputeParams
 
@@ -98,7 +98,7 @@ def launch(count: int) -> None:
         codes = {rank: failure.exitcode for rank, failure in error.failures.items()}
         if INTERRUPTED in codes.values():
             raise SystemExit(INTERRUPTED) from None
-        if any(code > 0 and code != LEFT_ALONE for code in codes.values()):
+        if any(code > 0 and code != EXIT_PEER_LOST for code in codes.values()):
             raise SystemExit(1) from None
         # Torchrun ends the others with SIGTERM.
         rank, code = min(codes.items(), key=lambda item: (item[1] == -signal.SIGTERM, item[1]))

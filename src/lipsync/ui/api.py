@@ -31,9 +31,9 @@ from lipsync.ui.api_form import BadForm, Form, TooLarge, read_form
 from lipsync.ui.guard import API, Receive, Scope, Send
 from lipsync.ui.jobs import Job, QueueFull, RenderQueue
 from lipsync.ui.library import Library
-from lipsync.ui.room import NoRoom
 from lipsync.ui.settings import Settings
 from lipsync.ui.speak_view import read_info
+from lipsync.ui.upload_quota import QuotaExceeded
 from lipsync.ui.uploads import check_upload
 from lipsync.ui.workspace import Workspace
 
@@ -89,7 +89,7 @@ class Api:
         try:
             await self._check_password(request.headers)
             return await self._handler(request)(request)
-        except NoRoom:
+        except QuotaExceeded:
             raise  # the guard reads the rest of the request, and answers
         except Refused as error:
             return JSONResponse({"error": str(error)}, error.status, error.headers)

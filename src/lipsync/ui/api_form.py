@@ -1,7 +1,7 @@
 """A multipart form of a program's: text fields, and one audio file that goes to disk as it comes.
 
 python-multipart, which Starlette uses, parses it. Starlette's own form would put the file into the
-system's temporary folder, where nobody counts it (`ui.room`).
+system's temporary folder, where nobody counts it (`ui.upload_quota`).
 """
 
 from dataclasses import dataclass, field

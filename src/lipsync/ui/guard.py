@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from lipsync.ui.room import NoRoom, Room, Sending
+from lipsync.ui.upload_quota import QuotaExceeded, Sending, UploadQuota
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -76,7 +76,7 @@ class Guard:
     """
 
     def __init__(
-        self, app: Any, hosts: frozenset[str] | None, room: Room, launched: threading.Event
+        self, app: Any, hosts: frozenset[str] | None, room: UploadQuota, launched: threading.Event
     ) -> None:
         self.app, self.hosts, self.room, self.launched = app, hosts, room, launched
 
@@ -100,7 +100,7 @@ class Guard:
             await self.app(scope, receive, send_with_headers)
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Room is made when the body is first asked for: by then it is known who sends it."""
+        """Bytes are reserved when the body is first asked for: by then it is known who sends it."""
         sending: Sending | None = None
 
         async def received() -> Message:
@@ -114,7 +114,7 @@ class Guard:
 
         try:
             await self.app(scope, received, send)
-        except NoRoom as error:
+        except QuotaExceeded as error:
             more = True
             while more:  # a browser reads the answer only when it has sent everything
                 more = (await receive()).get("more_body", False)

@@ -18,10 +18,10 @@ from lipsync.ui.library import Library
 from lipsync.ui.live.place import Live
 from lipsync.ui.models import LoadedAvatars
 from lipsync.ui.new_person import NewPerson
-from lipsync.ui.room import Room
 from lipsync.ui.runs import Runs
 from lipsync.ui.settings import Settings
 from lipsync.ui.status import StatusCache
+from lipsync.ui.upload_quota import UploadQuota
 from lipsync.ui.workspace import Workspace
 
 OWN_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -67,7 +67,7 @@ def serve(settings: Settings) -> None:
         from lipsync.ui.live.routes import LiveRoutes
 
         launched = threading.Event()
-        room = Room(workspace, settings.max_upload)
+        room = UploadQuota(workspace, settings.max_upload)
         guard = Middleware(Guard, hosts=allowed_hosts(settings), room=room, launched=launched)
         api = Middleware(
             Api,

@@ -17,7 +17,7 @@ from lipsync.running.command import dvc, environment, reason
 
 WATCHED = ("dvc.yaml", "dvc.lock", "params.yaml", "src/lipsync", "stages")  # what status depends on
 PATIENCE = 600.0  # seconds that `dvc status` may take
-LAST_WORDS = 10.0  # seconds that one may take to end after SIGINT
+SIGINT_TIMEOUT = 10.0  # seconds that one may take to end after SIGINT
 RETRY = 20.0  # seconds after which a status that failed is asked for again
 
 
@@ -67,7 +67,7 @@ class Check:
         self.stopped = True
         self._process.send_signal(signal.SIGINT)
         try:
-            self._process.wait(LAST_WORDS)
+            self._process.wait(SIGINT_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

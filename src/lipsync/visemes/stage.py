@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lipsync.files import atomic_path
-from lipsync.orphan import no_orphan
+from lipsync.parent_watchdog import ends_with_parent
 from lipsync.speech.weights import SOURCES
 from lipsync.stage import errors_for_people
 from lipsync.visemes.params import VisemeParams, load_viseme_params
@@ -26,7 +26,7 @@ def viseme_stage(run: Callable[[VisemeParams], None]) -> Callable[[], None]:
 
     @functools.wraps(run)
     def main() -> None:
-        with errors_for_people(run.__name__), no_orphan():
+        with errors_for_people(run.__name__), ends_with_parent():
             params = load_viseme_params()
             logging.basicConfig(format="%(message)s")
             logging.getLogger("lipsync.visemes").setLevel(params.log_level.upper())

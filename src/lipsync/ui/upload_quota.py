@@ -12,7 +12,7 @@ SHARE = 4  # times the largest upload
 BLOCK = 4096  # bytes that a file takes beside what is in it, so that empty ones count
 
 
-class NoRoom(LipsyncError):  # noqa: N818  what happened is no error of the page's
+class QuotaExceeded(LipsyncError):  # noqa: N818  what happened is no error of the page's
     """An upload that is refused; one line."""
 
 
@@ -27,7 +27,7 @@ class Sending:
     left: int
 
 
-class Room:
+class UploadQuota:
     """Uploads, videos and waiting jobs in a workspace; not the project's own pictures.
 
     Args:
@@ -41,11 +41,11 @@ class Room:
         self._lock = threading.Lock()
 
     def reserve(self, size: int) -> Sending:
-        """Room for an upload of so many bytes; the oldest uploads and videos go where it is short.
+        """Reserve bytes for an upload; the oldest uploads and videos go where they are short.
 
         What a job reads, and what is being sent, stays. Hand the result to ``release``.
 
-        Raises NoRoom if that is not enough, or the disk has less than the quota free.
+        Raises QuotaExceeded if that is not enough, or the disk has less than the quota free.
         """
         with self._lock:
             wanted = size + sum(other.left for other in self._sending)
@@ -56,13 +56,13 @@ class Room:
                 path.unlink(missing_ok=True)
                 taken -= room
             if taken + wanted > self.quota:
-                raise NoRoom(
+                raise QuotaExceeded(
                     f"no room for {size / 1e6:.1f} MB: other uploads and waiting videos take it; "
                     "try again when they are done"
                 )
             free = shutil.disk_usage(self._workspace.root).free
             if free < self.quota:
-                raise NoRoom(
+                raise QuotaExceeded(
                     f"the disk of the page's computer has {free / 1e9:.2f} GB free, and uploads "
                     f"want {self.quota / 1e9:.2f} GB; free some, or start the page with a smaller "
                     "--max-upload-mb"

@@ -1,10 +1,10 @@
 """DVC that ends with the process that started it.
 
-    python -m lipsync.running.leash PID repro -s train_generator@alice
+    python -m lipsync.running.watched_dvc PID repro -s train_generator@alice
 
 When PID is gone (killed, out of memory, a node that a cluster gave up), DVC is ended, and the
-stage, which watches DVC (`lipsync.orphan`), writes its checkpoint and ends too. Otherwise a
-training that nobody waits for would keep its cores, and its successor from the checkpoints.
+stage, which watches DVC (`lipsync.parent_watchdog`), writes its checkpoint and ends too. Otherwise
+a training that nobody waits for would keep its cores, and its successor from the checkpoints.
 """
 
 import os
@@ -29,7 +29,7 @@ def main() -> int:
     # and children inherit both: no training would hear that it shall stop.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    threading.Thread(target=watch, args=(parent,), name="leash", daemon=True).start()
+    threading.Thread(target=watch, args=(parent,), name="parent watchdog", daemon=True).start()
     from dvc.cli import main as dvc
 
     sys.argv = ["dvc", *arguments]  # what DVC notes of who holds a lock

@@ -42,7 +42,7 @@ def _command(process: psutil.Process) -> list[str]:
 
 
 @contextmanager
-def no_orphan() -> Iterator[None]:
+def ends_with_parent() -> Iterator[None]:
     """When DVC goes, act as on SIGTERM; nothing is watched where no DVC started the process.
 
     One of several processes that torchrun started watches torchrun's, which watches DVC, or passes
@@ -64,7 +64,7 @@ def no_orphan() -> Iterator[None]:
     watched = next((who for who, mark in MARKS.items() if mark in os.environ), None)
     if watched:
         above = starter() if watched == "dvc" else psutil.Process().parent()
-        thread = threading.Thread(target=watch, args=(above,), name="no_orphan", daemon=True)
+        thread = threading.Thread(target=watch, args=(above,), name="parent watchdog", daemon=True)
         thread.start()
     try:
         yield

@@ -23,13 +23,13 @@ _FORKS.set_forkserver_preload(
         "lipsync.syncnet.task",
         "lipsync.training.session",
         "matplotlib.figure",
-        "tests.mortal",
+        "tests.crash_injection",
     ]
 )
 
 
 @dataclass(frozen=True)
-class Fate:
+class CrashPoint:
     """When to die.
 
     Attributes:
@@ -43,23 +43,23 @@ class Fate:
     count: float = 1
 
 
-def run_stage(folder: Path, script: str, fate: Fate, *person: str) -> int:
+def run_stage(folder: Path, script: str, crash: CrashPoint, *person: str) -> int:
     """Exit code of ``stages/<script>.py <person>`` in ``folder``; -SIGKILL when it was killed."""
-    process = _FORKS.Process(target=_live, args=(folder, script, fate, *person))
+    process = _FORKS.Process(target=_live, args=(folder, script, crash, *person))
     process.start()
     process.join()
     assert process.exitcode is not None
     return process.exitcode
 
 
-def _live(folder: Path, script: str, fate: Fate, *person: str) -> None:
+def _live(folder: Path, script: str, crash: CrashPoint, *person: str) -> None:
     os.chdir(folder)
     log = os.open("stage.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.environ.pop("LIPSYNC_SCRATCH", None)
     sys.argv = [f"stages/{script}.py", *person]
-    _prepare(fate)
+    _prepare(crash)
     runpy.run_path(sys.argv[0], run_name="__main__")
 
 
@@ -67,8 +67,8 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _prepare(fate: Fate) -> None:
-    """Wrap what the stage calls, so that the fate comes true."""
+def _prepare(crash: CrashPoint) -> None:
+    """Wrap what the stage calls, so that the crash comes true."""
     from lipsync.training import history, session, state
 
     seen = 0
@@ -76,13 +76,13 @@ def _prepare(fate: Fate) -> None:
     def is_now() -> bool:
         nonlocal seen
         seen += 1
-        return seen == fate.count
+        return seen == crash.count
 
-    if fate.moment == "seconds":
-        timer = threading.Timer(fate.count, _die)
+    if crash.moment == "seconds":
+        timer = threading.Timer(crash.count, _die)
         timer.daemon = True
         timer.start()
-    elif fate.moment == "batch":
+    elif crash.moment == "batch":
         clip = state.nn.utils.clip_grad_norm_
 
         def dying_clip(*args, **kwargs):
@@ -91,17 +91,17 @@ def _prepare(fate: Fate) -> None:
             return clip(*args, **kwargs)
 
         state.nn.utils.clip_grad_norm_ = dying_clip
-    elif fate.moment in ("write", "rename"):
+    elif crash.moment in ("write", "rename"):
         write = Path.write_bytes
 
         def dying_write(path, data):
             if path.suffix != ".safetensors" or not is_now():
                 return write(path, data)
-            write(path, data if fate.moment == "rename" else data[: len(data) // 2])
+            write(path, data if crash.moment == "rename" else data[: len(data) // 2])
             return _die()
 
         Path.write_bytes = dying_write
-    elif fate.moment == "history":
+    elif crash.moment == "history":
         session.write_history = lambda *args: _die()
-    elif fate.moment == "plot":
+    elif crash.moment == "plot":
         history.plot_losses = lambda *args: _die()

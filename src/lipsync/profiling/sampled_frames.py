@@ -20,7 +20,7 @@ KEPT = 64  # whole pictures at most
 MEMORY = 256 << 20  # bytes that whole pictures take at most
 
 
-class Glances:
+class SampledFrames:
     """Looks at pictures as they come. Keeps evenly spaced ones: when too many, every other goes."""
 
     def __init__(self) -> None:
