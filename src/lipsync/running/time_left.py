@@ -20,10 +20,24 @@ from lipsync.running.graph import Step
 from lipsync.running.scheduler import Record, Scheduler
 from lipsync.telemetry import scratch_root
 
-# Seconds of each stage on two server cores: constant, and for each second of the source video
-# (`benchmarks/minutes.py` with params.yaml as it is). Other stages are not counted.
+# Seconds of each stage on two server cores: constant, and for each second of the source video. From
+# clips of 10 and 20 s at 1080 x 1920 pixels with params.yaml as it is (`benchmarks/minutes.py` makes
+# such a table); profile, evaluate and render_sample by one clip. Other stages are not counted.
 REFERENCE = {
-    "extract_frames": (3.0, 0.1),
+    "extract_frames": (1.0, 0.4),
+    "detect_landmarks": (1.0, 0.4),
+    "crop_faces": (2.0, 0.1),
+    "fit_geometry": (1.0, 0.02),
+    "align_audio": (3.0, 0.1),
+    "profile": (4.0, 0.2),
+    "extract_audio_features": (2.0, 0.01),
+    "inherit": (1.0, 0.0),
+    "train_syncnet": (6.0, 0.0),
+    "train_motion": (7.0, 0.2),
+    "train_generator": (30.0, 0.3),
+    "evaluate": (20.0, 1.0),
+    "export": (4.0, 0.0),
+    "render_sample": (10.0, 0.0),
 }
 PRIOR = 20.0  # seconds of the reference that this machine is taken to be as fast, to begin with
 LEAST = 0.1  # of its expected time, that a stage which takes longer is still expected to take
