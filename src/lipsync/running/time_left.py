@@ -20,9 +20,9 @@ from lipsync.running.graph import Step
 from lipsync.running.scheduler import Record, Scheduler
 from lipsync.telemetry import scratch_root
 
-# Seconds of each stage on two server cores: constant, and for each second of the source video. From
-# clips of 10 and 20 s at 1080 x 1920 pixels with params.yaml as it is (`benchmarks/minutes.py` makes
-# such a table); profile, evaluate and render_sample by one clip. Other stages are not counted.
+# Seconds of each stage on two server cores: constant, and for each second of source video. From two
+# clips of 10 and 20 s, 1080 x 1920, params.yaml as it is (`benchmarks/minutes.py` makes such a
+# table); profile, evaluate, render_sample: estimates from one. Other stages are not counted.
 REFERENCE = {
     "extract_frames": (1.0, 0.4),
     "detect_landmarks": (1.0, 0.4),
