@@ -90,6 +90,7 @@ def test_from_a_dropped_video_to_the_speak_tab(chromium, project, root, tmp_path
         assert above < page.locator("#new-train").bounding_box()["y"]
         page.once("dialog", lambda dialog: dialog.accept())
         page.click("#new-another")
+        page.wait_for_selector("#source-video")
 
         # A clip gets its lights; another tab sees it too, and may not put its own in its place.
         page.set_input_files("#source-video input[type=file]", clip)

@@ -51,13 +51,16 @@ def test_a_click_through(browser, project, tmp_path):
         page.wait_for_selector("#avatar-card .ls-avatar img")
         assert "consent" in page.inner_text(".ls-head")
 
-        # A wrong file is a line, and rendering without a sound is another.
+        # Rendering without a sound is a line, and a wrong file is another.
+        page.click("#go")
+        page.wait_for_selector("#result .ls-error")
+        assert "no audio yet" in page.inner_text("#result")
         page.set_input_files("#upload input[type=file]", notes)
         page.wait_for_selector("#sound .ls-error")
         assert "notes.txt: not an audio or video file" in page.inner_text("#sound")
         page.click("#go")
         page.wait_for_selector("#result .ls-error")
-        assert "no audio yet" in page.inner_text("#result")
+        assert "notes.txt: not an audio or video file" in page.inner_text("#result")
         page.click("#upload button[aria-label*='emove'], #upload button[aria-label='Clear']")
 
         # A video is made, plays, and is downloaded whole.

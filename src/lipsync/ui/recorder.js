@@ -114,7 +114,7 @@ const use = () => {
 // Show what can be done now, and say what another tab did.
 const look = () => {
   if (!element.isConnected) {
-    clearInterval(watch);
+    clearInterval(looking);
     window.onbeforeunload = null;
     if (recording()) recorder.onstop = null, recorder.stop();
     close();
@@ -130,6 +130,7 @@ const look = () => {
   const trained = mine && ["training", "stopped", "finished"].includes(phase);
   find(".ls-recorder").hidden = taken && !recording() && (!kept || trained);
   find("details").hidden = taken;
+  find(".ls-recorder").classList.toggle("ls-taken", taken); // style.css gives it the whole row
   window.onbeforeunload = recording() || (kept && !mine && !saved) ? (event) => event.preventDefault() : null;
   if (recording()) {
     const seconds = Math.floor((Date.now() - since) / 1000);
@@ -149,7 +150,7 @@ const look = () => {
   }
   before = after;
 };
-const watch = setInterval(look, LOOK);
+const looking = setInterval(look, LOOK);
 
 const ACTIONS = { open, record, discard, use };
 element.addEventListener("click", (event) => {

@@ -38,7 +38,7 @@ def build(
     last = gr.State(("", ""))  # phase and HTML that the browser shows
     timer, visible = gr.Timer(INTERVAL), gr.Checkbox(visible=False)
     with gr.Row(elem_classes="ls-columns"):
-        with gr.Column(min_width=320) as source:
+        with gr.Column(min_width=320, elem_id="new-source") as source:
             file = gr.File(
                 label=f"Source video, at most {megabytes:g} MB",
                 type="filepath",

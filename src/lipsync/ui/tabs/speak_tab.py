@@ -25,6 +25,7 @@ MODES = [
 ]
 VOICES = [("Energy: how loud it is", "energy"), ("Silero: a neural network", "silero")]
 DEFAULT = RenderOptions()
+RECORDING = "recording"  # what a recording is called, in place of a file's name
 EMPTY = '<div class="ls-empty">The video appears here, as long as the audio.</div>'
 # In the browser, as soon as the file's name stands there: Generate waits until the audio is
 # decoded, and an error about the audio before goes; a video stays.
@@ -104,6 +105,10 @@ def build(parts: "Parts", page: gr.Blocks) -> tuple[gr.Dropdown, gr.HTML, Choose
         except LipsyncError as error:
             return error_line(str(error))
 
+    def checked(path: object, name: str | None) -> Upload:
+        limits = settings.max_upload, settings.max_seconds
+        return check_upload(path, parts.workspace.uploads, *limits, name)
+
     def take(
         request: gr.Request, path: str | None, name: str | None = None
     ) -> tuple[Upload | None, str, Any]:
@@ -111,22 +116,31 @@ def build(parts: "Parts", page: gr.Blocks) -> tuple[gr.Dropdown, gr.HTML, Choose
         go_on = gr.Button(interactive=not queue.has_job(str(request.session_hash)))
         if path is None:
             return None, note_line(limit), go_on
-        limits = settings.max_upload, settings.max_seconds
         try:
-            taken = check_upload(path, parts.workspace.uploads, *limits, name)
+            taken = checked(path, name)
         except LipsyncError as error:
             return None, error_line(str(error)), go_on
         return taken, sound_card(taken), go_on
 
     def take_recording(request: gr.Request, path: str | None) -> tuple[Upload | None, str, Any]:
-        return take(request, path, "recording")
+        return take(request, path, RECORDING)
 
     async def speak(
-        request: gr.Request, name: str, given: Upload | None, *values: Any
+        request: gr.Request,
+        name: str,
+        given: Upload | None,
+        path: str | None,
+        recorded: str | None,
+        *values: Any,
     ) -> AsyncIterator[tuple[str, Any, Any]]:
+        """A file that was sent a moment ago, which `take` still decodes, is decoded here too."""
         idle = gr.Button(interactive=True), gr.Button(interactive=False)
         busy = gr.Button(interactive=False), gr.Button(interactive=True)
         try:
+            if given is None and (path or recorded):
+                yield note_line("Checking the audio …"), gr.Button(interactive=False), gr.skip()
+                own = None if path else RECORDING
+                given = await asyncio.to_thread(checked, path or recorded, own)
             if given is None:
                 raise LipsyncError(
                     "no audio yet: upload a file or record what the avatar shall say"
@@ -158,7 +172,7 @@ def build(parts: "Parts", page: gr.Blocks) -> tuple[gr.Dropdown, gr.HTML, Choose
         source.change(check, source, [upload, sound, go], **EVENT)
     go.click(
         speak,
-        [avatar, upload, *options.values()],
+        [avatar, upload, file, recording, *options.values()],
         [result, go, stop],
         concurrency_limit=None,
         **EVENT,
