@@ -45,14 +45,14 @@ def comparison(person: str, first: object, second: object, project: Path, place:
     count = sum(len(lines) for _, lines in equal)
     table = note_line("Nothing differs: all figures are the same in both.")
     if any(lines for _, lines in differing):
-        table = _table(differing, sides, figures) + note_line(
+        table = _table(differing, sides, figures, "Figures that differ") + note_line(
             "Below each figure: its 95 % interval. Change: second less first; where the intervals "
             "overlap, it may be chance."
         )
     if count:
         table += (
             f"<details><summary>{count} figures are the same in both, or in neither</summary>"
-            f"{_table(equal, sides, figures)}</details>"
+            f"{_table(equal, sides, figures, 'Figures that are equal')}</details>"
         )
     return (
         f'<section class="ls-card"><h2>{escape(person)}</h2>'
@@ -61,8 +61,9 @@ def comparison(person: str, first: object, second: object, project: Path, place:
 
 
 def _table(
-    blocks: list[tuple[str, list[Line]]], sides: list[Revision], figures: list[Figures]
+    blocks: list[tuple[str, list[Line]]], sides: list[Revision], figures: list[Figures], title: str
 ) -> str:
+    """``title`` is what a screen reader calls it."""
     head = "".join(f'<th scope="col">{escape(side.title)}</th>' for side in sides)
     body = "".join(
         f'<tbody><tr><th colspan="4" scope="rowgroup">{escape(heading)}</th></tr>'
@@ -71,7 +72,7 @@ def _table(
         if lines
     )
     return (
-        '<div class="ls-scroll" tabindex="0" role="region" aria-label="Figures of both">'
+        f'<div class="ls-scroll" tabindex="0" role="region" aria-label="{escape(title)}">'
         '<table class="ls-table ls-compare"><thead><tr><th scope="col">Figure</th>'
         f'{head}<th scope="col">Change</th></tr></thead>{body}</table></div>'
     )
