@@ -67,6 +67,7 @@ def address(tmp_path_factory, tiny_folder):
     state = {"file": "bob.mp4", "video": "video.mp4", "taken": 0.0}
     (new / "state.json").write_text(json.dumps(state))
     (new / "profile.json").write_text(json.dumps(PROFILE))
+    (new / "findings.json").write_text(json.dumps({"warnings": [], "unfit": ""}))
     (new / "profile.png").write_bytes((folder / "clips/sheet.png").read_bytes())
     (folder / "metrics/alice/generator").mkdir()
     history = [{"epoch": n, "train/loss": 1 / n, "validation/loss": 2 / n} for n in (1, 2, 3)]
