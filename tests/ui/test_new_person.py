@@ -9,10 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import yaml
 from safetensors.numpy import save_file
@@ -273,23 +273,22 @@ def test_what_cannot_be_added_is_said_in_the_report_and_by_train(
     assert "alice" not in (project / "params.yaml").read_text()
 
 
-def test_a_first_look_is_shown_while_the_rest_is_read(new, project, uploads):
+def test_a_first_look_is_shown_while_the_rest_is_read(new, project, uploads, monkeypatch):
+    monkeypatch.setattr(NewPerson, "_begin_check", lambda self, state: None)
     new.take(film(uploads / "alice.mp4"))
-    new.close()
     light = {"name": "yaw", "label": "head turned aside", "value": 31.0, "unit": "degrees"}
     light |= {"verdict": "amber", "advice": "face the camera"}
     first = {"verdict": "amber", "values": {"coverage": 1}, "figures": [light]}
     first |= {"picture": {"frames": 27}}
     (new.folder / "first_look.json").write_text(json.dumps(first))
     (new.folder / "check.json").write_text('{"done": 30, "total": 120}')
-    now = replace(new.look(), checked=0.25)
-    new.close()
+    now = new.look()
+    assert (now.phase, now.checked) == ("checking", 0.25)
     with Workspace() as workspace:
         html = situation_card(now, new, workspace)
     assert "Reading all frames of the video: 25%, about " in html
     assert "so far amber: can be trained on; better is possible; seen from 27 frames" in html
     assert "<b>head turned aside</b><span>31°</span>" in html
-    assert now.phase == "checking"
 
 
 def test_one_video_at_a_time_whatever_tab_it_comes_from(new, project, uploads, judged):
@@ -413,7 +412,8 @@ def test_who_has_every_stage_is_finished(new, project, uploads, judged, fake_run
     stages = {f"{stage}@alice": {"cmd": "x"} for stage in ("extract_frames", "export")}
     (project / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
     (project / ".scratch/run").mkdir(parents=True, exist_ok=True)
-    told = {"left": 100.4, "updated": time.time()}
+    told = {"left": 100.4, "updated": time.time(), "people": ["alice"], "pid": os.getpid()}
+    told["created"] = psutil.Process().create_time()
     (project / ".scratch/run/time_left.json").write_text(json.dumps(told))
     now = new.look()
     assert now.phase == "training", "it has not ended yet"
