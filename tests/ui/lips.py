@@ -1,12 +1,13 @@
 """Do the lips of a live avatar follow what the browser's made-up microphone hears, and how late?
 
-The microphone plays a file over and over, begun at an unknown moment. So at each picture the
-browser notes the lips' grey and how loud the microphone is at that time. Where in the file the
-microphone is, and where the picture is, are both found by correlation; the difference is how late
-the lips are.
+The microphone plays a file over and over, begun at an unknown moment. So with each picture the
+browser notes the lips' grey and how loud the microphone is at that time. Which part of the file the
+pictures say is found by correlation with what the avatar makes of the file; how much further the
+microphone is, by correlation with the file's loudness.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ LONGEST = 240.0  # seconds that a machine which does much else may take for so m
 CORNER = (4, 4)  # x, y in a picture; it shows the film, whatever is said
 RATE = 48_000  # Hz, of the file and of the browser's analyser
 EAR = 2048  # samples that the analyser takes into one level
-STEP = 0.02  # seconds between two places in the file at which the microphone may be
+STEP = 0.02  # seconds between two delays that are tried
 LATEST = 1.5  # seconds that lips may be late on a loaded machine
 
 # Keeps the stream that the page opens as `heard`. For `page.add_init_script`.
@@ -54,8 +55,7 @@ WATCH = """([mouth, corner, ear, rate]) => {
   const look = (now, frame) => {
     canvas.width = video.videoWidth, canvas.height = video.videoHeight;
     pen.drawImage(video, 0, 0);
-    const seen = [frame.rtpTimestamp / 90000, grey(mouth), grey(corner)];
-    window.watched.push([...seen, performance.now() / 1000, loudness()]);
+    window.watched.push([frame.rtpTimestamp / 90000, grey(mouth), grey(corner), loudness()]);
     video.requestVideoFrameCallback(look);
   };
   video.requestVideoFrameCallback(look);
@@ -69,13 +69,11 @@ class Watched:
     Attributes:
         numbers: of frames, from the first one
         greys: of the lips
-        times: seconds, of the browser's clock
         levels: how loud the microphone was then, 0..1
     """
 
     numbers: np.ndarray
     greys: np.ndarray
-    times: np.ndarray
     levels: np.ndarray
 
 
@@ -118,9 +116,9 @@ def watch(page) -> Watched:
         f"watched.length > {FRAMES} && watched.at(-1)[0] - watched[0][0] > {WATCHED}",
         timeout=1000 * LONGEST,
     )
-    stamps, greys, corners, times, levels = np.array(page.evaluate("watched")).T
+    stamps, greys, corners, levels = np.array(page.evaluate("watched")).T
     numbers = np.round((stamps - stamps[0]) * FPS).astype(int)
-    return Watched(numbers, without_faceless(numbers, greys, corners), times, levels)
+    return Watched(numbers, without_faceless(numbers, greys, corners), levels)
 
 
 def lips() -> tuple[int, int]:
@@ -145,17 +143,19 @@ def following(watched: Watched, avatar_folder: Path, speech: Path) -> Following:
     )
     lag = int(fits.max(0).argmax())
     shown = (watched.numbers + lag + 0.5) / FPS  # seconds in the file, of each picture
-    heard = watched.times + microphone_begun(watched, speech) - EAR / RATE / 2
-    whole = SECONDS + QUIET
-    late = (heard - shown + whole / 2) % whole - whole / 2
-    silent = shown % whole > SECONDS + 1
+    silent = shown % (SECONDS + QUIET) > SECONDS + 1
     assert silent.sum() > FPS / 2, "too little of the silence was seen"
     closed = float(np.quantile(watched.greys[silent], 0.9))
-    return Following(float(fits.max()), float(np.median(fits)), float(np.median(late)), closed)
+    late = how_late(shown, watched.levels, speech)
+    return Following(float(fits.max()), float(np.median(fits)), late, closed)
 
 
+@cache
 def expected_mouth(avatar_folder: Path, speech: Path, phase: int) -> np.ndarray:
-    """Grey of the lips in each frame, (n,), of the file, begun so many samples late."""
+    """Grey of the lips in each frame, (n,), of the file, begun so many samples late.
+
+    Look, do not touch.
+    """
     avatar = load_avatar(avatar_folder)
     sound = read_audio(speech, 16_000)
     with LiveAvatar(avatar, voice=sound) as live:
@@ -171,19 +171,23 @@ def without_faceless(numbers: np.ndarray, greys: np.ndarray, corners: np.ndarray
     return np.interp(numbers, numbers[face], greys[face])
 
 
-def microphone_begun(watched: Watched, speech: Path) -> float:
-    """Seconds to be added to the browser's clock for the place in the file that is being heard."""
+def how_late(shown: np.ndarray, levels: np.ndarray, speech: Path) -> float:
+    """Seconds from what a picture says to what the microphone hears when it is shown.
+
+    shown: seconds in the file, (n,); levels: of the microphone at the time, (n,)
+    """
     sound = read_audio(speech, RATE)
-    ends = np.arange(0, len(sound), round(STEP * RATE))
     energy = np.cumsum(np.concatenate([sound[-EAR:], sound]).astype(np.float64) ** 2)
-    level = np.sqrt((energy[ends + EAR - 1] - energy[ends]).clip(0) / EAR)
-    at = np.round((watched.times - watched.times[0]) / STEP).astype(int)
-    fits = [
-        np.corrcoef(level[(at + begun) % len(level)], watched.levels)[0, 1]
-        for begun in range(len(level))
-    ]
-    assert max(fits) > 0.7, "the microphone's level is not that of the file"
-    return int(np.argmax(fits)) * STEP - watched.times[0]
+
+    def level(at: np.ndarray) -> np.ndarray:
+        """Of the last EAR samples before these seconds in the file."""
+        last = np.round(at * RATE).astype(int) % len(sound)
+        return np.sqrt((energy[last + EAR - 1] - energy[last]).clip(0) / EAR)
+
+    delays = np.arange(-1, (SECONDS + QUIET) / 2, STEP)
+    fits = [np.corrcoef(level(shown + delay), levels)[0, 1] for delay in delays]
+    assert max(fits) > 0.4, "the microphone's level is not that of the file"
+    return float(delays[np.argmax(fits)])
 
 
 def assert_lips_follow(watched: Watched, avatar_folder: Path, speech: Path) -> float:
