@@ -11,6 +11,7 @@ from tests.ui.experiments import make_experiments
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 MAIN_BUTTONS = {
     "Speak": "go",
+    "Live": "live-start",
     "New person": "new-train",
     "Gallery": "compare-go",
     "Pipeline": "train",
@@ -101,6 +102,8 @@ def show(page, tab: str, audio) -> None:
         page.wait_for_selector("#result video")
         page.get_by_role("button", name="Options").click()
         page.wait_for_selector("#mode")
+    if tab == "Live":
+        page.wait_for_selector("#live-card .ls-avatar img")
     if tab == "New person":
         page.wait_for_selector("#new-train")
         page.wait_for_selector("#new-person .ls-lights")

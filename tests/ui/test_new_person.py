@@ -10,10 +10,10 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import yaml
 from safetensors.numpy import save_file
@@ -284,13 +284,12 @@ def test_a_first_look_is_shown_while_the_rest_is_read(new, uploads, monkeypatch)
     (new.folder / "first_look.json").write_text(json.dumps(first))
     (new.folder / "check.json").write_text('{"done": 30, "total": 120}')
     now = new.look()
-    assert now.checked == 0.25
+    assert (now.phase, now.checked) == ("checking", 0.25)
     with Workspace() as workspace:
         html = situation_card(now, new, workspace)
     assert "Reading all frames of the video: 25%, about " in html
     assert "so far amber: can be trained on; better is possible; seen from 27 frames" in html
     assert "<b>head turned aside</b><span>31°</span>" in html
-    assert now.phase == "checking"
 
 
 def test_a_check_that_begins_again_counts_from_its_own_beginning(new, project, uploads):
@@ -433,7 +432,8 @@ def test_who_has_every_stage_is_finished(new, project, uploads, judged, fake_run
     stages = {f"{stage}@alice": {"cmd": "x"} for stage in ("extract_frames", "export")}
     (project / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
     (project / ".scratch/run").mkdir(parents=True, exist_ok=True)
-    told = {"left": 100.4, "updated": time.time()}
+    told = {"left": 100.4, "updated": time.time(), "people": ["alice"], "pid": os.getpid()}
+    told["created"] = psutil.Process().create_time()
     (project / ".scratch/run/time_left.json").write_text(json.dumps(told))
     now = new.look()
     assert now.phase == "training", "it has not ended yet"

@@ -307,7 +307,7 @@ class NewPerson:
             left=left,
             working=working,
             why=why,
-            time_left=read_time_left(self.project) if phase == "training" else None,
+            time_left=read_time_left(self.project, person) if phase == "training" else None,
         )
 
     def _people(self) -> list[str]:
