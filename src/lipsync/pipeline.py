@@ -1,5 +1,6 @@
 """Which stages of a person are fresh or stale, and why: dvc.yaml, and what DVC says of itself."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +20,7 @@ _WORDS = {
 
 BASE_PEOPLE = "${base.people}"  # the foreach of stages for those whom a base learns from
 
-State = Literal["fresh", "stale", "follows", "unknown"]
+State = Literal["fresh", "stale", "never", "follows", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class StageState:
-    """fresh; stale, for its own reasons; or it follows a stage that is stale, named in reasons."""
+    """fresh; stale, for its own reasons; never run; or it follows one that is not fresh.
+
+    ``reasons`` of one that follows are the names of the stages before it.
+    """
 
     stage: Stage
     state: State
@@ -72,8 +76,16 @@ def read_stages(project: Path) -> list[Stage]:
     return stages
 
 
-def stage_states(stages: list[Stage], status: dict[str, Any], person: str) -> list[StageState]:
-    """Each stage's state for a person; ``status`` as `dvc status --json` prints it."""
+def stage_states(
+    stages: list[Stage], status: dict[str, Any], person: str, recorded: Collection[str]
+) -> list[StageState]:
+    """Each stage's state for a person.
+
+    Args:
+        status: as `dvc status --json` prints it
+        recorded: names of the stages that dvc.lock knows; DVC says of the others, too, that their
+            files have changed
+    """
     states: list[StageState] = []
     for stage in stages:
         reasons = tuple(reasons_of(status.get(stage.key(person), [])))
@@ -82,7 +94,9 @@ def stage_states(stages: list[Stage], status: dict[str, Any], person: str) -> li
             for other in states
             if other.state != "fresh" and _reads(stage, other.stage)
         ]
-        if reasons:
+        if reasons and stage.key(person) not in recorded:
+            states.append(StageState(stage, "never"))
+        elif reasons:
             states.append(StageState(stage, "stale", reasons))
         elif before:
             states.append(StageState(stage, "follows", tuple(before)))

@@ -1,5 +1,6 @@
 """What a stream says of how it is to be shown."""
 
+import re
 from fractions import Fraction
 
 import av
@@ -9,6 +10,7 @@ import pytest
 from lipsync.errors import LipsyncError
 from lipsync.media import display
 from lipsync.media.resample import check_source, extract
+from lipsync.media.saying import gathered
 from lipsync.media.video import probe, read_frames
 from tests.media.files import pictures, write_file
 
@@ -197,6 +199,24 @@ def test_what_is_transparent_is_black(tmp_path):
     picture = shown(path, tmp_path)[0]
     assert picture[:, :44].max() < 8
     assert picture[:, 52:].mean() > 80
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
+def test_transparency_that_is_not_decoded_is_said_but_of_a_browsers_recording(tmp_path, codec):
+    """Chromium says of an opaque camera's recording too that it has some."""
+    path = write_file(
+        tmp_path / "a.webm", video=codec, pixels="yuva420p", audio="libopus", sounds=[], count=5,
+        options={"auto-alt-ref": "0"},
+    )  # fmt: skip
+    with gathered() as lines:
+        assert len(shown(path, tmp_path)) == 5
+    assert [line.partition(": ")[2] for line in lines] == ["its transparency is left out"]
+    content = path.read_bytes()
+    (muxer,) = set(re.findall(rb"Lavf[0-9.]+", content))
+    path.write_bytes(content.replace(muxer, b"Chrome".ljust(len(muxer), b"\0")))
+    with gathered() as lines:
+        assert len(shown(path, tmp_path)) == 5
+    assert lines == []
 
 
 @pytest.mark.parametrize(("video", "pixels", "name"), [

@@ -241,7 +241,7 @@ def test_a_video_that_is_too_short_is_refused_already(project, tmp_path):
     whole = write_file(tmp_path / "whole.mkv", count=250)
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 8])
     outcomes = add(project, *map(Source, (short, joined, cut)))
-    said = "is too short; give at least 3 s, better 3-5 minutes"
+    said = "is too short; give at least 3 s, better 2 to 4 minutes"
     assert outcomes[0].problem == f"{short}: 2.4 s {said}"
     assert outcomes[1].person == "gil"
     assert outcomes[2].problem.endswith(said)

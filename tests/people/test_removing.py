@@ -131,6 +131,6 @@ def test_the_list_tells_what_is_done(three):
         ["bert", "data/videos/bert.mp4"],
     ]
     # sample: on record, but not there
-    assert rows[0][3:] == ["0:01", "0", "of", f"{len(STAGES)},", "next", "extract_frames"]
-    assert rows[1][3:] == ["0:01", "1", "of", f"{len(STAGES)},", "next", "detect_landmarks"]
+    assert rows[0][3:] == ["0:03", "0", "of", f"{len(STAGES)},", "next", "extract_frames"]
+    assert rows[1][3:] == ["0:03", "1", "of", f"{len(STAGES)},", "next", "detect_landmarks"]
     assert rows[2][3:5] == ["not", "pulled"]

@@ -53,7 +53,7 @@ def test_a_video_gets_a_page_figures_and_an_embedding(video, face_models, tmp_pa
     figures = {figure["name"]: figure for figure in found["figures"]}
     assert found["verdict"] == "red"
     assert figures["duration"]["verdict"] == "red"
-    assert "record 3 to 5 minutes" in done.stdout
+    assert "record 2 to 4 minutes" in done.stdout
     values = found["values"]
     assert values["duration"] == 7
     assert values["source_fps"] == 25

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lipsync.media.audio import write_wav
-from tests.test_dependencies import module_file, reached
+from lipsync.stage_code import imported_files
 
 LONG = """
 import resource, sys
@@ -125,11 +125,8 @@ def test_what_rendering_imports_is_what_the_bare_package_requires(root: Path, en
     import ast
 
     needed = set()
-    modules = reached(root, root / "src/lipsync" / entry) | {"lipsync.cli", "lipsync.params"}
-    files = [module_file(root, module) for module in modules] + [root / "src/lipsync" / entry]
-    for file in files:
-        if file.name == "cli.py":
-            continue
+    package = root / "src/lipsync"
+    for file in imported_files(root, [package / entry]) | {package / entry, package / "params.py"}:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
                 needed |= {alias.name.split(".")[0] for alias in node.names}

@@ -1,9 +1,12 @@
 """How long a run still takes: stages and lengths made by hand."""
 
 import json
+import subprocess
+import sys
 import time
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from lipsync.running import time_left as module
@@ -100,16 +103,37 @@ def test_what_comes_in_another_round_counts_too(left):
 
 
 def test_the_page_reads_it_and_it_goes_with_the_run(left, tmp_path):
-    assert read_time_left(tmp_path) is None
+    assert read_time_left(tmp_path, "ann") is None
     with left() as estimate:
         estimate.tell(scheduler(*chain()))
-        assert read_time_left(tmp_path) == pytest.approx(69, abs=1)
+        assert read_time_left(tmp_path, "ann") == pytest.approx(69, abs=1)
+        assert read_time_left(tmp_path, "bob") is None, "somebody else's"
         path = module.file_of(tmp_path)
-        path.write_text(json.dumps({"left": 69, "updated": time.time() - 30}))
-        assert read_time_left(tmp_path) == pytest.approx(39, abs=1)
-        path.write_text("broken")
-        assert read_time_left(tmp_path) is None
+        told = json.loads(path.read_text())
+        path.write_text(json.dumps(told | {"updated": told["updated"] - 30}))
+        assert read_time_left(tmp_path, "ann") == pytest.approx(39, abs=1)
     assert not path.exists()
+    for broken in ("broken", "[]", "{}", json.dumps(told | {"left": None})):
+        path.write_text(broken)
+        assert read_time_left(tmp_path, "ann") is None
+
+
+def test_what_a_killed_run_leaves_is_not_believed(left, tmp_path):
+    path = module.file_of(tmp_path)
+    path.parent.mkdir(parents=True)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        made = psutil.Process(other.pid).create_time()
+        told = {"left": 69, "updated": time.time(), "pid": other.pid, "people": ["ann"]}
+        path.write_text(json.dumps(told | {"created": made}))
+        assert read_time_left(tmp_path, "ann") == pytest.approx(69, abs=1)
+        with left():
+            pass  # a run that ends leaves another's alone
+        assert path.exists()
+        path.write_text(json.dumps(told | {"created": made - 100}))
+        assert read_time_left(tmp_path, "ann") is None, "its number is another process's now"
+        path.write_text(json.dumps(told | {"created": made}))
+        other.kill()
+    assert read_time_left(tmp_path, "ann") is None
 
 
 def test_unknown_stages_and_videos_are_no_guess(left):

@@ -4,6 +4,7 @@ A stage notes its begin in ``$NOTES``. The file mood.txt says what becomes of pr
 """
 
 import json
+import shlex
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from lipsync.errors import LipsyncError
 from lipsync.generator.params import GeneratorParams
@@ -127,11 +129,17 @@ def test_one_command_makes_a_sample_video_and_says_what_dvc_would_do(project):
     assert "models/alice/avatar" in said
     for command in (
         "    lipsync add ../alice.mp4",
-        "    (and what people.alice in params.yaml says now)",
+        "    in params.yaml, below people.alice:",
+        "        base: false",
         "    dvc repro profile@alice",
         "    dvc repro evaluate@alice render_sample@alice",
     ):
         assert command in said.splitlines()
+    entry = said.partition("below people.alice:\n")[2].partition("    dvc repro")[0]
+    assert yaml.safe_load(entry) == {"base": False, **for_one_person("production")}
+    keep = said.splitlines()[-1].removeprefix("to keep it: ").removesuffix(" && git commit")
+    must(project, *shlex.split(keep))
+    assert "params.yaml" in must(project, "git", "diff", "--cached", "--name-only").split()
     assert "the video is green: metrics/alice/profile.png" in result.stderr
     assert "warning: crop.size stays 160" in result.stderr
     dvc = must(project, "dvc", "repro", "evaluate@alice", "render_sample@alice", "profile@alice")

@@ -10,11 +10,15 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
+
+import pytest
 
 from tests.project import environment
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+MODULES = ("playwright", "aiortc", "axe_playwright_python")
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -35,6 +39,18 @@ def find_chromium() -> str | None:
     if Path("/usr/bin/chromium").is_file():
         return "/usr/bin/chromium"
     return next(filter(None, map(shutil.which, PROGRAMS)), None)
+
+
+def missing() -> list[str]:
+    """What the tests of the page need and this computer does not have; they are skipped then."""
+    found = [name for name in MODULES if find_spec(name) is None]
+    return found if find_chromium() else ["a Chromium (Debian: apt install chromium)", *found]
+
+
+def require_browser() -> None:
+    """Where LIPSYNC_BROWSER=required, as in CI, nothing may be missing that would skip a test."""
+    if os.environ.get("LIPSYNC_BROWSER") == "required" and (names := missing()):
+        pytest.fail(f"LIPSYNC_BROWSER=required, but missing: {', '.join(names)}", pytrace=False)
 
 
 def free_port() -> int:
@@ -94,12 +110,15 @@ def status(address: str, method: str = "GET", **headers: str) -> int:
         return error.code
 
 
-def wait_for(page, selector: str, folder: Path) -> None:
-    """Wait for what ``selector`` names; a failure tells what page and server show instead."""
+def wait_for(page, selector: str, folder: Path, longest: float = WAIT) -> None:
+    """Wait for what ``selector`` names; a failure tells what page and server show instead.
+
+    longest: milliseconds
+    """
     from playwright.sync_api import TimeoutError as Late
 
     try:
-        page.wait_for_selector(selector)
+        page.wait_for_selector(selector, timeout=longest)
     except Late as error:
         scratch = folder / ".scratch/page"
         found = {

@@ -8,7 +8,7 @@ import pytest
 
 from lipsync.media.audio import write_wav
 from tests.tiny_avatar import write_tiny_avatar
-from tests.ui.browser import FLAGS, MICROPHONE, find_chromium
+from tests.ui.browser import FLAGS, MICROPHONE, WAIT, find_chromium, require_browser
 
 
 def write_tone(path: Path, seconds: float, rate: int = 16_000) -> Path:
@@ -31,13 +31,44 @@ def tiny_folder(tmp_path_factory) -> Path:
     return write_tiny_avatar(tmp_path_factory.mktemp("avatar") / "tiny")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_skipped() -> None:
+    """Where the environment asks for that."""
+    require_browser()
+
+
 @pytest.fixture(scope="module")
-def browser():
+def launch():
+    """Starts a Chromium with further options."""
     sync_api = pytest.importorskip("playwright.sync_api")
     program = find_chromium()
     if program is None:
         pytest.skip("no Chromium here; install one (Debian: apt install chromium)")
     with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=[*FLAGS, *MICROPHONE])
-        yield chromium
-        chromium.close()
+        started = []
+
+        def start(*options: str):
+            args = [*FLAGS, *options]
+            started.append(playwright.chromium.launch(executable_path=program, args=args))
+            return started[-1]
+
+        yield start
+        for browser in started:
+            browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser(launch):
+    return launch(*MICROPHONE)
+
+
+@pytest.fixture(scope="module")
+def chromium(launch):
+    """Opens pages as wide as a phone, each in a browser of its own with further options."""
+
+    def start(*options: str):
+        page = launch(*options).new_page(viewport={"width": 390, "height": 844})
+        page.set_default_timeout(WAIT)
+        return page
+
+    return start

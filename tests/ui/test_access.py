@@ -11,6 +11,7 @@ from tests.ui.experiments import make_experiments
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 MAIN_BUTTONS = {
     "Speak": "go",
+    "Live": "live-start",
     "New person": "new-train",
     "Gallery": "compare-go",
     "Pipeline": "train",
@@ -67,6 +68,7 @@ def address(tmp_path_factory, tiny_folder):
     state = {"file": "bob.mp4", "video": "video.mp4", "taken": 0.0}
     (new / "state.json").write_text(json.dumps(state))
     (new / "profile.json").write_text(json.dumps(PROFILE))
+    (new / "findings.json").write_text(json.dumps({"warnings": [], "unfit": ""}))
     (new / "profile.png").write_bytes((folder / "clips/sheet.png").read_bytes())
     (folder / "metrics/alice/generator").mkdir()
     history = [{"epoch": n, "train/loss": 1 / n, "validation/loss": 2 / n} for n in (1, 2, 3)]
@@ -100,6 +102,8 @@ def show(page, tab: str, audio) -> None:
         page.wait_for_selector("#result video")
         page.get_by_role("button", name="Options").click()
         page.wait_for_selector("#mode")
+    if tab == "Live":
+        page.wait_for_selector("#live-card .ls-avatar img")
     if tab == "New person":
         page.wait_for_selector("#new-train")
         page.wait_for_selector("#new-person .ls-lights")

@@ -99,9 +99,22 @@ def test_differences_are_better_or_worse_by_what_is_good(project, workspace):
     assert row(html, "of a still mouth") == "31.0 32.0 +1.0", "a baseline has no direction"
     assert row(html, "lips after sound, frames") == "+0 +0 about 0"
     both = re.findall(r"spread of its opening</th>(.*?)</tr>", html)
-    assert '+0.40 <b class="ls-worse">worse</b>' in both[1], both  # 1 is wanted
+    assert '+0.40 <b class="ls-worse">worse</b>' in both[0], both  # 1 is wanted
     assert html.count("<video") == html.count('src="gradio_api') == 2
     assert html.count("<video muted") == 1, "the second follows the first, without its audio"
+
+
+def test_figures_that_are_equal_are_folded_away(project, workspace):
+    html = compared(project, workspace)
+    shown, folded = html.split("<details>")
+    assert "mouth follows the voice, r" in shown
+    assert "lips after sound, frames" in folded
+    assert "about 0" not in shown
+    same = comparison("alice", WORKING_TREE, WORKING_TREE, project, workspace)
+    shown, folded = same.split("<details>")
+    assert "Nothing differs: all figures are the same in both." in shown
+    assert "<table" not in shown
+    assert "mouth follows the voice, r" in folded
 
 
 def test_reading_waits_for_no_lock_of_dvcs(project, workspace):

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import yaml
 from safetensors.numpy import save_file
@@ -273,23 +275,41 @@ def test_what_cannot_be_added_is_said_in_the_report_and_by_train(
     assert "alice" not in (project / "params.yaml").read_text()
 
 
-def test_a_first_look_is_shown_while_the_rest_is_read(new, project, uploads):
+def test_a_first_look_is_shown_while_the_rest_is_read(new, uploads, monkeypatch):
+    monkeypatch.setattr(NewPerson, "_begin_check", lambda self, state: None)
     new.take(film(uploads / "alice.mp4"))
-    new.close()
     light = {"name": "yaw", "label": "head turned aside", "value": 31.0, "unit": "degrees"}
     light |= {"verdict": "amber", "advice": "face the camera"}
     first = {"verdict": "amber", "values": {"coverage": 1}, "figures": [light]}
     first |= {"picture": {"frames": 27}}
     (new.folder / "first_look.json").write_text(json.dumps(first))
     (new.folder / "check.json").write_text('{"done": 30, "total": 120}')
-    now = replace(new.look(), checked=0.25)
-    new.close()
+    now = new.look()
+    assert (now.phase, now.checked) == ("checking", 0.25)
     with Workspace() as workspace:
         html = situation_card(now, new, workspace)
     assert "Reading all frames of the video: 25%, about " in html
     assert "so far amber: can be trained on; better is possible; seen from 27 frames" in html
     assert "<b>head turned aside</b><span>31°</span>" in html
-    assert now.phase == "checking"
+
+
+def test_a_check_that_begins_again_counts_from_its_own_beginning(new, project, uploads):
+    """The video lay here for an hour, and an earlier check had read half of it."""
+    new.take(film(uploads / "alice.mp4"))
+    new.close()
+    state = json.loads((new.folder / "state.json").read_text())
+    (new.folder / "state.json").write_text(json.dumps(state | {"taken": time.time() - 3600}))
+    (new.folder / "check.json").write_text('{"done": 60, "total": 120}')
+    (new.folder / "first_look.json").write_text("{}")
+    later = page(project, uploads)
+    now = later.look()
+    later.close()
+    assert (now.phase, now.checked, now.first_look) == ("checking", 0, None)
+    assert time.time() - 60 < now.check_began <= time.time()
+    with Workspace() as workspace:
+        assert "left" not in situation_card(now, later, workspace)
+        html = situation_card(replace(now, checked=0.5), later, workspace)
+    assert re.search(r"50%, about \d+ s left", html)
 
 
 def test_one_video_at_a_time_whatever_tab_it_comes_from(new, project, uploads, judged):
@@ -413,7 +433,8 @@ def test_who_has_every_stage_is_finished(new, project, uploads, judged, fake_run
     stages = {f"{stage}@alice": {"cmd": "x"} for stage in ("extract_frames", "export")}
     (project / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
     (project / ".scratch/run").mkdir(parents=True, exist_ok=True)
-    told = {"left": 100.4, "updated": time.time()}
+    told = {"left": 100.4, "updated": time.time(), "people": ["alice"], "pid": os.getpid()}
+    told["created"] = psutil.Process().create_time()
     (project / ".scratch/run/time_left.json").write_text(json.dumps(told))
     now = new.look()
     assert now.phase == "training", "it has not ended yet"

@@ -51,21 +51,24 @@ def test_a_click_through(browser, project, tmp_path):
         page.wait_for_selector("#avatar-card .ls-avatar img")
         assert "consent" in page.inner_text(".ls-head")
 
-        # A wrong file is a line, and rendering without a sound is another.
+        # Rendering without a sound is a line, and a wrong file is another.
+        page.click("#go")
+        page.wait_for_selector("#result .ls-error")
+        assert "no audio yet" in page.inner_text("#result")
         page.set_input_files("#upload input[type=file]", notes)
         page.wait_for_selector("#sound .ls-error")
         assert "notes.txt: not an audio or video file" in page.inner_text("#sound")
         page.click("#go")
         page.wait_for_selector("#result .ls-error")
-        assert "no audio yet" in page.inner_text("#result")
+        assert "notes.txt: not an audio or video file" in page.inner_text("#result")
         page.click("#upload button[aria-label*='emove'], #upload button[aria-label='Clear']")
 
         # A video is made, plays, and is downloaded whole.
         page.set_input_files("#upload input[type=file]", speech)
-        page.wait_for_selector("#sound audio")
-        assert "2.2 s of audio" in page.inner_text("#sound")
-        page.click("#go")
+        page.wait_for_selector("#upload >> text=a speech")
+        page.click("#go")  # waits for the button, which waits for the audio
         page.wait_for_selector("#result video")
+        assert "2.2 s of audio" in page.inner_text("#sound")
         page.evaluate("v = document.querySelector('#result video'); v.muted = true; v.play()")
         page.wait_for_function("document.querySelector('#result video').currentTime > 0.2")
         assert abs(page.evaluate("v.duration") - 55 / 25) < 0.05
@@ -106,7 +109,7 @@ def test_a_click_through(browser, project, tmp_path):
         assert "0.91" in page.inner_text("#gallery")
         page.get_by_role("tab", name="Pipeline").click()
         page.wait_for_selector("#pipeline .ls-stages li")
-        assert "train_generator" in page.inner_text("#pipeline")
+        assert "Training: refiner" in page.inner_text("#pipeline")
         page.click("#stop")
         page.wait_for_selector("#answer .ls-error")
         assert "no training runs" in page.inner_text("#answer")
@@ -158,6 +161,51 @@ def test_an_upload_without_room_is_told_in_a_line(browser, project, tmp_path):
         (work,) = (project / "tmp").glob("lipsync-page-*")
         assert not [path for path in (work / "uploads").rglob("*") if path.is_file()]
         context.close()
+
+
+def test_generate_waits_for_the_audio_and_new_audio_clears_an_old_error(browser, project, tmp_path):
+    long = write_tone(tmp_path / "long.wav", 1200, 48_000)
+    with running_app(project) as address:
+        context = browser.new_context()
+        page = context.new_page()
+        page.set_default_timeout(WAIT)
+        page.goto(address)
+        page.wait_for_selector("#avatar-card .ls-avatar img")
+        page.click("#go")
+        page.wait_for_selector("#result .ls-error")
+        page.evaluate(
+            """
+            said = [];
+            new MutationObserver(() => said.push([
+                document.querySelector("#sound").innerText.startsWith("Checking the audio …"),
+                document.querySelector("#go").disabled,
+                document.querySelectorAll("#result .ls-error").length,
+            ])).observe(document.body, {childList: true, subtree: true, attributes: true});
+            """
+        )
+        page.set_input_files("#upload input[type=file]", long)
+        page.wait_for_selector("#sound audio")
+        page.wait_for_selector("#go:not([disabled])")
+        assert [True, True, 0] in page.evaluate("said")
+        assert "appears here" in page.inner_text("#result")
+        context.close()
+
+
+@pytest.mark.parametrize("width", [390, 360])
+def test_every_tab_has_its_place_on_a_phone(browser, project, width):
+    """In one row, none behind a button "..."."""
+    with running_app(project) as address:
+        page = browser.new_page(viewport={"width": width, "height": 844})
+        page.set_default_timeout(WAIT)
+        page.goto(address)
+        page.wait_for_selector("#avatar-card .ls-avatar img")
+        names = ("Speak", "Live", "New person", "Gallery", "Pipeline")
+        boxes = [page.get_by_role("tab", name=one, exact=True).bounding_box() for one in names]
+        assert len({box["y"] for box in boxes}) == 1
+        assert boxes == sorted(boxes, key=lambda box: box["x"])
+        assert boxes[-1]["x"] + boxes[-1]["width"] <= width
+        assert page.get_by_role("tab").filter(visible=True).count() == 5 + 2  # two of Speak's
+        page.close()
 
 
 def test_a_browser_is_let_in_by_the_password(browser, project, tmp_path):

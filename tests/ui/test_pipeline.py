@@ -49,6 +49,8 @@ stages:
     do: {cmd: x, deps: ["metrics/${key}/faces.json"], outs: ["models/${key}/generator"]}
 """
 
+RAN = {"fetch", "frames@alice", "faces@alice", "train_generator@alice"}  # in dvc.lock
+
 
 @pytest.fixture
 def project(tmp_path) -> Path:
@@ -60,18 +62,40 @@ def test_a_stage_follows_what_it_reads(project):
     stages = read_stages(project)
     assert [stage.name for stage in stages] == ["fetch", "frames", "faces", "train_generator"]
     assert [stage.key("alice") for stage in stages[:2]] == ["fetch", "frames@alice"]
-    fresh = stage_states(stages, {"frames@bob": [{"changed deps": {"b.mp4": "modified"}}]}, "alice")
+    fresh = stage_states(
+        stages, {"frames@bob": [{"changed deps": {"b.mp4": "modified"}}]}, "alice", RAN
+    )
     assert [state.state for state in fresh] == ["fresh"] * 4
     status = {"frames@alice": [{"changed deps": {"a.mp4": "modified"}}]}
-    states = stage_states(stages, status, "alice")
+    states = stage_states(stages, status, "alice", RAN)
     assert [(state.state, state.reasons) for state in states] == [
         ("fresh", ()),
         ("stale", ("a.mp4 changed",)),
         ("follows", ("frames",)),
         ("follows", ("faces",)),
     ]
-    states = stage_states(stages, {"fetch": ["changed command"]}, "alice")
+    states = stage_states(stages, {"fetch": ["changed command"]}, "alice", RAN)
     assert [state.state for state in states] == ["stale", "fresh", "follows", "follows"]
+
+
+def test_a_stage_that_never_ran_has_not_changed(project):
+    """DVC says of it that its dependencies are modified."""
+    stages = read_stages(project)
+    status = {
+        f"{stage}@alice": [{"changed deps": {"a.mp4": "modified"}}]
+        for stage in ("frames", "train_generator")
+    }
+    states = stage_states(stages, status, "alice", {"fetch", "frames@alice"})
+    assert [(state.state, state.reasons) for state in states] == [
+        ("fresh", ()),
+        ("stale", ("a.mp4 changed",)),
+        ("follows", ("frames",)),
+        ("never", ()),
+    ]
+    html = pipeline_html(project, ["alice"], stages, Status(status, time.time()), Runs(project))
+    assert html.count("<i>not run yet</i>") == 2
+    assert '<b title="train_generator">Training: refiner</b>' in html
+    assert "3 of 4 stages to run" in html
 
 
 def test_reasons_say_what_changed_in_few_words():
@@ -124,7 +148,7 @@ def test_dvcs_own_lock_file_tells_who_is_at_work(project, sleeper):
         Runs(project).start("alice", "everything")
     html = pipeline_html(project, ["alice"], stages, Status({}, time.time()), Runs(project))
     assert "DVC is at work, not started here" in html
-    assert '<li class="ls-running"><span class="ls-dot"></span><b>frames</b>' in html
+    assert '<li class="ls-running"><span class="ls-dot"></span><b title="frames">frames</b>' in html
     sleeper.kill()
     sleeper.wait()
     assert writers(project) == {}, "a dead one holds nothing"

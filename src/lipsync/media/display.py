@@ -44,6 +44,7 @@ EXACT = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 FIELD_ORDERS = {2: "tff", 3: "bff", 4: "bff", 5: "tff"}
 FLAGGED = "flagged"  # each picture says whether it is interlaced, and in which order
 SAY_FIELDS = {"h264", "hevc", "mpeg2video", "mpeg4", "vc1", "wmv3"}
+RECORDED_BY_CHROMIUM = "Chrome"  # MuxingApp of its MediaRecorder's WebM
 SIDE_BY_SIDE, TOP_BOTTOM = 1, 2  # of AVStereo3D
 COLOURS = (
     "out_transfer=bt709:out_primaries=bt709:out_color_matrix=bt709:out_range=tv:intent=perceptual"
@@ -206,7 +207,7 @@ def _warn(
         lines["spherical"] = "360 degree video is shown as it lies in the file, bent"
     if look.views:
         lines["views"] = "3-D video: the first of its two views is used"
-    if str(stream.metadata.get("alpha_mode", stream.metadata.get("ALPHA_MODE"))) == "1":
+    if _leaves_alpha_out(stream):
         lines["alpha"] = "its transparency is left out"
     if not _is_credible(Fraction(stream.sample_aspect_ratio or 1)):
         lines["pixels"] = f"pixels of {stream.sample_aspect_ratio} are taken for square"
@@ -214,6 +215,20 @@ def _warn(
         if kind not in said:
             warn(f"{name}: {line}")
     said.update(lines)
+
+
+def _leaves_alpha_out(stream: av.VideoStream) -> bool:
+    """Whether a file has transparency beside the pictures that are decoded, as VP8 and VP9 do.
+
+    Chromium's MediaRecorder writes AlphaMode 1 into every WebM of VP8 and VP9, an opaque camera's
+    too (seen in version 150's), so that there it says nothing. Such files are recordings of cameras
+    and screens, which have no transparency.
+    """
+    file, own = (
+        {key.lower(): value for key, value in each.metadata.items()}
+        for each in (stream.container, stream)
+    )
+    return own.get("alpha_mode") == "1" and file.get("encoder") != RECORDED_BY_CHROMIUM
 
 
 class _Chain:

@@ -107,7 +107,7 @@ def extract(
             if seconds < least:
                 raise LipsyncError(
                     f"{source}: {float(seconds):.1f} s is too short; "
-                    f"give at least {least:g} s, better 3-5 minutes"
+                    f"give at least {least:g} s, better 2 to 4 minutes"
                 )
             if audio is not None:
                 samples = sample_count(writer.frames, fps, SAMPLE_RATE)

@@ -24,7 +24,7 @@ def check_video(video: Path, frames: FramesParams) -> None:
     if seconds < MIN_SECONDS - SLACK:
         raise LipsyncError(
             f"{video}: {seconds:.1f} s is too short; give at least {MIN_SECONDS} s, "
-            "better 3-5 minutes"
+            "better 2 to 4 minutes"
         )
 
 

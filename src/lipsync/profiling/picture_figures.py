@@ -18,8 +18,8 @@ def duration(recording: Recording, chosen: ProfileParams) -> Figure:
     seconds = float(shown.sum()) / recording.fps
     advice: Advice = {
         "green": "long enough",
-        "amber": "sounds that are not in it are guessed; record 3 to 5 minutes",
-        "red": f"too short to learn speech from; record 3 to 5 minutes, {chosen.seconds[1]:g} s "
+        "amber": "sounds that are not in it are guessed; record 2 to 4 minutes",
+        "red": f"too short to learn speech from; record 2 to 4 minutes, {chosen.seconds[1]:g} s "
         "at the very least",
     }
     return judged("duration", "duration", seconds, "s", chosen.seconds, advice)
@@ -53,7 +53,7 @@ def face_size(recording: Recording, chosen: ProfileParams, size: int) -> Figure:
     side = float(np.median(sides[recording.seen]))
     advice: Advice = {
         "green": f"enough for a crop of {size} pixels",
-        "amber": f"enlarged to {size} pixels it looks soft; film closer or lower crop.size",
+        "amber": f"enlarged to {size} pixels it looks soft; film closer",
         "red": f"below {chosen.face[1] * size:.0f} pixels it shows no detail; film much closer",
     }
     details = {"crop": float(size), "of_crop": side / size}

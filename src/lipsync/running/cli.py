@@ -69,8 +69,7 @@ def train(
         bool | None,
         typer.Option(
             "--base/--no-base",
-            help="begin as the networks that come with lipsync, or from nothing; by default the "
-            "first",
+            help="begin as the networks that come with lipsync, or from nothing; by default --base",
         ),
     ] = None,
     preset: Annotated[

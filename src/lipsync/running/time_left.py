@@ -3,14 +3,19 @@
 A stage that has not begun is expected to take what it took on a reference machine for each second
 of the source video, times how much slower this machine was at the stages that are done. A training
 that runs says better itself how long it still takes. The estimate lies in `.scratch/run/
-time_left.json` while `lipsync run` or `lipsync train` is at work, for the web page.
+time_left.json` while `lipsync run` or `lipsync train` is at work, for the web page, with whose it
+is: the people, and the process, so that one that was killed, or another's, is not believed.
 """
 
 import json
+import os
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import psutil
 
 from lipsync.errors import LipsyncError
 from lipsync.files import atomic_path
@@ -20,18 +25,51 @@ from lipsync.running.graph import Step
 from lipsync.running.scheduler import Record, Scheduler
 from lipsync.telemetry import scratch_root
 
-# Seconds of each stage on two server cores: constant, and for each second of the source video
-# (`benchmarks/minutes.py` with params.yaml as it is). Other stages are not counted.
+# Seconds of each stage on two server cores: constant, and for each second of source video. From two
+# clips of 10 and 20 s, 1080 x 1920, params.yaml as it is (`benchmarks/minutes.py` makes such a
+# table); profile, evaluate, render_sample: estimates from one. Other stages are not counted.
 REFERENCE = {
-    "extract_frames": (3.0, 0.1),
+    "extract_frames": (1.0, 0.4),
+    "detect_landmarks": (1.0, 0.4),
+    "crop_faces": (2.0, 0.1),
+    "fit_geometry": (1.0, 0.02),
+    "align_audio": (3.0, 0.1),
+    "profile": (4.0, 0.2),
+    "extract_audio_features": (2.0, 0.01),
+    "inherit": (1.0, 0.0),
+    "train_syncnet": (6.0, 0.0),
+    "train_motion": (7.0, 0.2),
+    "train_generator": (30.0, 0.3),
+    "evaluate": (20.0, 1.0),
+    "export": (4.0, 0.0),
+    "render_sample": (10.0, 0.0),
 }
 PRIOR = 20.0  # seconds of the reference that this machine is taken to be as fast, to begin with
 LEAST = 0.1  # of its expected time, that a stage which takes longer is still expected to take
+CLOCK = 1.0  # seconds by which two readings of a process's start may differ
 WRITE = 2.0  # seconds between two writes of the file
 
 
+@dataclass(frozen=True)
+class Told:
+    """time_left.json.
+
+    Attributes:
+        left: seconds, from ``updated`` on
+        updated: unix seconds
+        pid, created: of the run's process, and the unix seconds when it was made
+        people: whose stages it runs
+    """
+
+    left: float
+    updated: float
+    pid: int
+    created: float
+    people: list[str]
+
+
 class TimeLeft:
-    """Of one run. Use as a context manager, which removes the file.
+    """Of one run. Use as a context manager, which removes the file, if it is this process's.
 
     Args:
         earlier: what was run before; the speed of this machine is known from it
@@ -50,8 +88,10 @@ class TimeLeft:
         return self
 
     def __exit__(self, *error: object) -> None:
-        with suppress(OSError):
-            self._path.unlink(missing_ok=True)
+        told = _read(self._project)
+        if told is not None and told.pid == os.getpid():
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
 
     def seconds(self, scheduler: Scheduler) -> float | None:
         """From now on; None where no stage is known."""
@@ -87,8 +127,10 @@ class TimeLeft:
         if seconds is None:
             return
         with suppress(LipsyncError, OSError), atomic_path(self._path) as temporary:
-            told = {"left": round(seconds, 1), "updated": time.time()}
-            temporary.write_text(json.dumps(told), encoding="utf-8")
+            people = sorted({record.step.person for record in scheduler.records.values()})
+            process = psutil.Process()
+            told = Told(round(seconds, 1), time.time(), process.pid, process.create_time(), people)
+            temporary.write_text(json.dumps(asdict(told)), encoding="utf-8")
 
     def _pace(self, records: Iterable[Record]) -> float:
         """Seconds here for a second of the reference."""
@@ -135,10 +177,28 @@ def file_of(project: Path) -> Path:
     return scratch_root(project) / "run" / "time_left.json"
 
 
-def read_time_left(project: Path) -> float | None:
-    """Seconds that a run which is at work still takes; None where nobody knows."""
+def read_time_left(project: Path, person: str) -> float | None:
+    """Seconds that a run of this person which is at work still takes; None where nobody knows."""
+    told = _read(project)
+    if told is None or person not in told.people or not _is_at_work(told):
+        return None
+    return max(0.0, told.left - (time.time() - told.updated))
+
+
+def _is_at_work(told: Told) -> bool:
+    """Whether the process that wrote it lives, and no other has got its number since."""
     try:
-        told = json.loads(file_of(project).read_text(encoding="utf-8"))
-        return max(0.0, float(told["left"]) - (time.time() - float(told["updated"])))
+        process = psutil.Process(told.pid)
+        same = abs(process.create_time() - told.created) < CLOCK
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _read(project: Path) -> Told | None:
+    try:
+        found = json.loads(file_of(project).read_text(encoding="utf-8"))
+        left, updated, created = (float(found[key]) for key in ("left", "updated", "created"))
+        return Told(left, updated, int(found["pid"]), created, list(map(str, found["people"])))
     except (OSError, ValueError, KeyError, TypeError):
         return None

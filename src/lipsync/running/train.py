@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from lipsync.errors import LipsyncError
 from lipsync.params import load_params
 from lipsync.people.adding import add_people, overrides
@@ -28,6 +30,7 @@ from lipsync.yaml_edit import round_trip
 
 COMMAND = "lipsync train"
 PROFILE, EVALUATE, SAMPLE = "profile", "evaluate", "render_sample"  # stages
+KEPT = ("params.yaml", "data/videos", "dvc.lock", "metrics")  # what a run changes and git keeps
 log = logging.getLogger(__name__)
 
 
@@ -179,7 +182,10 @@ def _ending(project: Path, person: str, wish: Wish) -> str:
     speech = load_params(project / "params.yaml").shared().dump("render")["speech"]
     goals = [f"{EVALUATE}@{person}"] * wish.evaluate + [f"{SAMPLE}@{person}"]
     add = f"lipsync add {shlex.quote(wish.video)}{f' --name {wish.name}' if wish.name else ''}"
-    chosen = wish.preset is not None or wish.base is not None
+    chosen = overrides(Source(Path(wish.video), base=wish.base, preset=wish.preset))
+    lines = yaml.safe_dump(chosen, sort_keys=False, default_flow_style=None).splitlines()
+    entry = [f"    in params.yaml, below people.{person}:", *(f"        {line}" for line in lines)]
+    kept = [name for name in KEPT if (project / name).exists()]
     figures = [f"figures   lipsync summary {person}"] if wish.evaluate else []
     return "\n".join(
         [
@@ -191,9 +197,9 @@ def _ending(project: Path, person: str, wish: Wish) -> str:
             "",
             "the same with DVC:",
             *([f"    {add}"] if wish.video != person else []),
-            *([f"    (and what people.{person} in params.yaml says now)"] if chosen else []),
+            *(entry if chosen else []),
             f"    dvc repro {PROFILE}@{person}",
             f"    dvc repro {' '.join(goals)}",
-            "to keep it, `git add .` and `git commit`",
+            f"to keep it: git add {' '.join(kept)} && git commit",
         ]
     )

@@ -19,6 +19,8 @@ from lipsync.ui.revisions import (
 from lipsync.ui.words import error_line, note_line
 from lipsync.ui.workspace import Workspace
 
+SAME = "about 0"
+
 
 def comparison(person: str, first: object, second: object, project: Path, place: Workspace) -> str:
     """What differs between two revisions, by their commits; an error is one line.
@@ -33,32 +35,67 @@ def comparison(person: str, first: object, second: object, project: Path, place:
         files = [_sample(person, side, project) for side in sides]
     except LipsyncError as error:
         return error_line(str(error))
+    differing = [
+        (heading, [line for line in lines if not _same(line, *figures)])
+        for heading, lines in BLOCKS
+    ]
+    equal = [
+        (heading, [line for line in lines if _same(line, *figures)]) for heading, lines in BLOCKS
+    ]
+    count = sum(len(lines) for _, lines in equal)
+    table = note_line("Nothing differs: all figures are the same in both.")
+    if any(lines for _, lines in differing):
+        table = _table(differing, sides, figures, "Figures that differ") + note_line(
+            "Below each figure: its 95 % interval. Change: second less first; where the intervals "
+            "overlap, it may be chance."
+        )
+    if count:
+        table += (
+            f"<details><summary>{count} figures are the same in both, or in neither</summary>"
+            f"{_table(equal, sides, figures, 'Figures that are equal')}</details>"
+        )
+    return (
+        f'<section class="ls-card"><h2>{escape(person)}</h2>'
+        f'<div class="ls-together">{_players(person, sides, files, place)}</div>{table}</section>'
+    )
+
+
+def _table(
+    blocks: list[tuple[str, list[Line]]], sides: list[Revision], figures: list[Figures], title: str
+) -> str:
+    """``title`` is what a screen reader calls it."""
     head = "".join(f'<th scope="col">{escape(side.title)}</th>' for side in sides)
     body = "".join(
         f'<tbody><tr><th colspan="4" scope="rowgroup">{escape(heading)}</th></tr>'
         f"{''.join(_row(line, *figures) for line in lines)}</tbody>"
-        for heading, lines in BLOCKS
+        for heading, lines in blocks
+        if lines
     )
     return (
-        f'<section class="ls-card"><h2>{escape(person)}</h2>'
-        f'<div class="ls-together">{_players(person, sides, files, place)}</div>'
-        '<div class="ls-scroll" tabindex="0" role="region" aria-label="Figures of both">'
+        f'<div class="ls-scroll" tabindex="0" role="region" aria-label="{escape(title)}">'
         '<table class="ls-table ls-compare"><thead><tr><th scope="col">Figure</th>'
-        f'{head}<th scope="col">Change</th></tr></thead>{body}'
-        "</table></div>"
-        + note_line(
-            "Below each figure: its 95 % interval. Change: second less first; where the intervals "
-            "overlap, it may be chance."
-        )
-        + "</section>"
+        f'{head}<th scope="col">Change</th></tr></thead>{body}</table></div>'
     )
+
+
+def _shown(line: Line, first: Figures, second: Figures) -> Line:
+    """The line itself, or the one that stands in for it where neither has its figure."""
+    if line.instead and first.value(line.key) is None and second.value(line.key) is None:
+        return line.instead
+    return line
+
+
+def _same(line: Line, first: Figures, second: Figures) -> bool:
+    line = _shown(line, first, second)
+    one, two = first.value(line.key), second.value(line.key)
+    if one is None or two is None:
+        return one is two
+    return _change(line, first, second) == SAME
 
 
 def _row(line: Line, first: Figures, second: Figures) -> str:
     """A figure in both, the difference, and which is the better one."""
-    other = line.instead
-    if other and first.value(line.key) is None and second.value(line.key) is None:
-        line = other
+    line = _shown(line, first, second)
     one, two = first.value(line.key), second.value(line.key)
     cells = "".join(_cell(line, figures) for figures in (first, second))
     change = "" if one is None or two is None else _change(line, first, second)
@@ -85,7 +122,7 @@ def _change(line: Line, first: Figures, second: Figures) -> str:
     if not re.search("[1-9]", signed.split("e")[0]) or line.form.format(one) == line.form.format(
         two
     ):
-        return "about 0"
+        return SAME
     before, after = shortfall(one, line.good), shortfall(two, line.good)
     if before is None or after is None or before == after:
         return escape(signed)

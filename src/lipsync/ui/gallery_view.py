@@ -130,10 +130,10 @@ def _block(heading: str, rows: list[Row]) -> str:
 def _tile(label: str, value: str, good: str) -> str:
     found = verdict(value, good)
     mark = {True: "ls-good", False: "ls-bad", None: ""}[found]
-    said = {True: "good: ", False: "wanted: ", None: ""}[found]
+    said = {True: f"good: {good}", False: f"good: {good}; missed", None: f"good: {good}"}[found]
     return (
         f'<div class="ls-tile {mark}"><b>{escape(value)}</b><span>{escape(label)}</span>'
-        f"<small>{said}{escape(good)}</small></div>"
+        f"<small>{escape(said)}</small></div>"
     )
 
 

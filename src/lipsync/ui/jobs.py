@@ -127,7 +127,7 @@ class RenderQueue:
         """
         job = Job(owner, avatar, upload, options, self._folder / secrets.token_hex(16))
         with self._changed:
-            if any(job.owner == owner and job.wanted for job in self._jobs):
+            if self.has_job(owner):
                 raise LipsyncError("one video at a time; cancel the other, or wait for it")
             if len(self._jobs) >= MOST_WAITING:
                 raise QueueFull(f"{MOST_WAITING} videos wait already; try again later")
@@ -142,6 +142,11 @@ class RenderQueue:
             self._jobs.append(job)
             self._changed.notify_all()
         return job
+
+    def has_job(self, owner: str) -> bool:
+        """Whether a video of the owner's is being rendered, or waits for that."""
+        with self._changed:
+            return any(job.owner == owner and job.wanted for job in self._jobs)
 
     def cancel(self, owner: str) -> None:
         """Stop the owner's rendering at the next frame, or take it out of the queue."""

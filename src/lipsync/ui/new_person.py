@@ -89,6 +89,7 @@ class Situation:
         profile: profile.json; None where there is none
         first_look: first_look.json, while the video is being checked
         checked: share of the frames that were read, 0..1
+        check_began: unix seconds
         warnings: a line for each thing that is wrong with the video
         unfit: why it cannot be added, in one line, whatever the profile says; "" if it can
         stages: of the person, in their order; left, working: names of those that are not done, and
@@ -102,6 +103,7 @@ class Situation:
     profile: dict[str, Any] | None = None
     first_look: dict[str, Any] | None = None
     checked: float = 0.0
+    check_began: float = 0.0
     warnings: tuple[str, ...] = ()
     unfit: str = ""
     stages: list[Stage] = field(default_factory=list)
@@ -124,6 +126,7 @@ class NewPerson:
         self.folder = scratch_root(project) / "page" / "new_person"
         self._uploads, self._max = uploads, max_upload
         self._check: subprocess.Popen[str] | None = None
+        self._check_began = time.time()
         self._lock = threading.RLock()
 
     @property
@@ -189,7 +192,11 @@ class NewPerson:
             if self._check is None:
                 self._begin_check(state)
             return Situation(
-                "checking", state, first_look=self._first_look(), checked=self._checked()
+                "checking",
+                state,
+                first_look=self._first_look(),
+                checked=self._checked(),
+                check_began=self._check_began,
             )
 
     def suggested_name(self) -> str:
@@ -215,13 +222,8 @@ class NewPerson:
                 raise LipsyncError(f"{now.state.person} is being trained already, by another tab")
             if now.phase != "ready" or now.state is None:
                 raise LipsyncError("no video that could be trained on; upload or record one")
-            if not has_face(now.profile):
-                raise LipsyncError(
-                    f"{now.state.file}: no face was found in it, so there is nothing to train on; "
-                    "record one face, from the front, in good light"
-                )
-            if now.unfit:
-                raise LipsyncError(now.unfit)
+            if why := obstacle(now):
+                raise LipsyncError(why)
             person = check_name(name.strip(), f"name {name.strip()}")
             if person in self._people():
                 raise LipsyncError(f"name {person}: is taken; give another")
@@ -305,7 +307,7 @@ class NewPerson:
             left=left,
             working=working,
             why=why,
-            time_left=read_time_left(self.project) if phase == "training" else None,
+            time_left=read_time_left(self.project, person) if phase == "training" else None,
         )
 
     def _people(self) -> list[str]:
@@ -313,6 +315,10 @@ class NewPerson:
         return load_params(params).people if params.is_file() else []
 
     def _begin_check(self, state: State) -> None:
+        """Anew: what an earlier check left is of frames that are read again."""
+        for name in ("check.json", "first_look.json", "first_look.jpg"):
+            (self.folder / name).unlink(missing_ok=True)
+        self._check_began = time.time()
         video = self._video(state)
         command = [sys.executable, "-m", "lipsync.ui.suitability", str(video), str(self.folder)]
         self._check = subprocess.Popen(
@@ -398,6 +404,18 @@ class NewPerson:
     def _write(self, state: State) -> None:
         with atomic_path(self.folder / "state.json") as temporary:
             temporary.write_text(json.dumps(asdict(state)), encoding="utf-8")
+
+
+def obstacle(now: Situation) -> str:
+    """Why nothing can be trained on a video that was judged, in one line; "" if it can."""
+    if now.phase != "ready" or now.state is None:
+        return ""
+    if not has_face(now.profile):
+        return (
+            f"{now.state.file}: no face was found in it, so there is nothing to train on; "
+            "record one face, from the front, in good light"
+        )
+    return now.unfit
 
 
 def has_face(profile: dict[str, Any] | None) -> bool:

@@ -12,7 +12,7 @@ from lipsync.ui.new_person import NewPerson, Situation, State, has_face, last_pi
 from lipsync.ui.pipeline_view import progress
 from lipsync.ui.runs import trainings
 from lipsync.ui.teleprompter import ADVICE, TEXT
-from lipsync.ui.words import bar, duration, error_line, warning_lines
+from lipsync.ui.words import bar, duration, error_line, stage_words, warning_lines
 from lipsync.ui.workspace import Workspace, url
 
 MEANING = {
@@ -20,21 +20,13 @@ MEANING = {
     "amber": "can be trained on; better is possible",
     "red": "not worth training on as it is",
 }
-STAGE_WORDS = {  # the others are called as in dvc.yaml
-    "extract_frames": "Frames",
-    "detect_landmarks": "Landmarks",
-    "crop_faces": "Face crops",
-    "fit_geometry": "Head pose and expression",
-    "align_audio": "Audio offset",
-    "profile": "Profile",
-    "extract_audio_features": "Audio features",
-    "inherit": "Base",
-    "train_syncnet": "Training: SyncNet",
-    "train_motion": "Training: motion from speech",
-    "train_generator": "Training: refiner",
-    "evaluate": "Evaluation",
-    "export": "Export of the avatar",
-    "render_sample": "Sample video",
+RECORDER_BUTTONS = {  # by what `recorder.js` does
+    "open": "Open the camera",
+    "record": "Record",
+    "close": "Close the camera",
+    "stop": "Stop and use it",
+    "discard": "Discard",
+    "use": "Use the recording",
 }
 FIGURE = ("name", "label", "value", "unit", "verdict", "advice")  # keys of one in profile.json
 WORST_FIRST = ("red", "amber", "green")
@@ -44,17 +36,22 @@ def situation_card(now: Situation, new: NewPerson, workspace: Workspace) -> str:
     """All that there is to see, whatever the phase; nothing before there is a video."""
     if now.state is None:
         return ""
+    mark = f'<span hidden data-phase="{now.phase}" data-file="{escape(now.state.file)}"></span>'
+    return mark + _cards(now, now.state, new, workspace)  # `recorder.js` reads the mark
+
+
+def _cards(now: Situation, state: State, new: NewPerson, workspace: Workspace) -> str:
     if now.phase == "checking":
-        return _headed(now.state, checking_card(now, new, workspace))
+        return _headed(state, checking_card(now, new, workspace))
     if now.phase == "refused":
-        return _headed(now.state, error_line(now.why))
+        return _headed(state, error_line(now.why))
     parts = []
     if now.phase != "ready":
         parts.append(training_card(now, new, workspace))
     if now.profile is not None:
         report = report_card(now.profile, new.folder / "profile.png", workspace)
         told = error_line(now.unfit) if now.unfit else ""
-        parts.append(_headed(now.state, told + warning_lines(now.warnings) + report))
+        parts.append(_headed(state, told + warning_lines(now.warnings) + report))
     return "".join(parts)
 
 
@@ -67,10 +64,9 @@ def _headed(state: State, content: str) -> str:
 
 def checking_card(now: Situation, new: NewPerson, workspace: Workspace) -> str:
     """How much was read, the time left, and the first look where there is one."""
-    assert now.state is not None
     words = "Reading all frames of the video"
     if now.checked:
-        spent = time.time() - now.state.taken
+        spent = time.time() - now.check_began
         left = duration(spent * (1 - now.checked) / now.checked)
         words += f": {now.checked:.0%}, about {left} left"
     card = f"<p>{words}</p>{bar(now.checked, 'Frames read')}"
@@ -222,7 +218,7 @@ def _running(now: Situation, project: Path) -> tuple[str, float]:
     for told in trainings(project, now.state.person):
         if now.phase == "training" and told.stage in now.working and told.epochs:
             part = told.epoch + (told.step / told.steps if told.steps else 0)
-            head = f"<h3>{escape(STAGE_WORDS.get(told.stage, told.stage))}</h3>"
+            head = f"<h3>{escape(stage_words(told.stage))}</h3>"
             return head + progress(told), min(1.0, part / told.epochs)
     return "", 0.0
 
@@ -236,7 +232,7 @@ def _stage(name: str, now: Situation) -> str:
         kind, word = "fresh", "done"
     return (
         f'<li class="ls-{kind}"><span class="ls-dot"></span>'
-        f"<b>{escape(STAGE_WORDS.get(name, name))}</b><i>{word}</i></li>"
+        f"<b>{escape(stage_words(name))}</b><i>{word}</i></li>"
     )
 
 
@@ -270,16 +266,17 @@ def recorder(max_upload: int) -> str:
     """The camera, with the advice and the text to read; `recorder.js` makes it work."""
     advice = "".join(f"<li>{escape(line)}</li>" for line in ADVICE)
     text = "".join(f"<p>{escape(line)}</p>" for line in TEXT)
+    buttons = "".join(
+        f'<button type="button" class="ls-do" data-do="{do}"{"" if do == "open" else " hidden"}>'
+        f"{words}</button>"
+        for do, words in RECORDER_BUTTONS.items()
+    )
     return (
         f'<div class="ls-recorder" data-most="{max_upload}">'
         f'<details open id="ls-advice"><summary>How to record</summary><ul>{advice}</ul></details>'
         '<video muted playsinline hidden aria-label="Your camera"></video>'
-        '<p class="ls-note" role="status" aria-live="polite"></p>'
-        '<div class="ls-row"><button type="button" class="ls-do" data-do="open">Open the camera'
-        '</button><button type="button" class="ls-do" data-do="record" hidden>Record</button>'
-        '<button type="button" class="ls-do" data-do="stop" hidden>Stop and use it</button>'
-        '<a class="ls-button" data-do="save" download="recording.webm" hidden>Save the recording'
-        "</a></div>"
         f'<div class="ls-prompter" hidden tabindex="0" role="region" aria-label="Text to read">'
-        f"{text}</div></div>"
+        f'{text}</div><p class="ls-note" role="status" aria-live="polite"></p>'
+        f'<div class="ls-row">{buttons}<a class="ls-button" data-do="save" '
+        'download="recording.webm" hidden>Save the recording</a></div></div>'
     )

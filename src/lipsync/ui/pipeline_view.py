@@ -6,16 +6,23 @@ from pathlib import Path
 
 import psutil
 
+from lipsync.dvc_lock import read_lock
 from lipsync.pipeline import Stage, StageState, stage_states, stages_at_work, writers
 from lipsync.telemetry import Telemetry, training_process
 from lipsync.ui.charts import curve
 from lipsync.ui.history import finished_losses
 from lipsync.ui.runs import TRAININGS, Run, Runs, trainings
 from lipsync.ui.status import Status
-from lipsync.ui.words import ago, bar, duration, error_line, note_line
+from lipsync.ui.words import ago, bar, duration, error_line, note_line, stage_words
 
 SHOWN_REASONS = 4
-WORDS = {"fresh": "up to date", "stale": "out of date", "follows": "follows", "unknown": "unknown"}
+WORDS = {
+    "fresh": "up to date",
+    "stale": "out of date",
+    "never": "not run yet",
+    "follows": "follows",
+    "unknown": "unknown",
+}
 
 
 def pipeline(
@@ -30,14 +37,15 @@ def pipeline(
     others = {pid: command for pid, command in writing.values() if not _within(pid, own)}
     for pid, command in others.items():
         parts.append(note_line(f"DVC is at work, not started here: process {pid}, {command}"))
+    recorded = set(read_lock(project))
     for person in people:
         working = stages_at_work(project, stages, person, writing)
         if status.stages is None:
             states = [StageState(stage, "unknown") for stage in stages]
         else:
-            states = stage_states(stages, status.stages, person)
+            states = stage_states(stages, status.stages, person, recorded)
         rows = "".join(_stage(state, state.stage.name in working) for state in states)
-        stale = sum(state.state in ("stale", "follows") for state in states)
+        stale = sum(state.state not in ("fresh", "unknown") for state in states)
         summary = {0: "up to date"}.get(stale, f"{stale} of {len(states)} stages to run")
         if status.stages is None:
             summary = ""
@@ -90,9 +98,10 @@ def _stage(state: StageState, working: bool) -> str:
         reasons.append(f"and {len(state.reasons) - SHOWN_REASONS} more")
     why = "; ".join(reasons)
     if state.state == "follows":
-        why = f"after {', '.join(state.reasons)}"
+        why = f"after {', '.join(map(stage_words, state.reasons))}"
     return (
-        f'<li class="ls-{kind}"><span class="ls-dot"></span><b>{escape(state.stage.name)}</b>'
+        f'<li class="ls-{kind}"><span class="ls-dot"></span>'
+        f'<b title="{escape(state.stage.name)}">{escape(stage_words(state.stage.name))}</b>'
         f"<i>{word}</i><span>{escape(why)}</span></li>"
     )
 
@@ -107,8 +116,9 @@ def _trainings(project: Path, person: str) -> str:
             continue
         curves = curve("training loss", [(epoch, loss) for epoch, loss, _ in rows])
         curves += curve("held-out loss", [(epoch, loss) for epoch, _, loss in rows])
+        told_of = progress(telemetry) if telemetry else ""
         parts.append(
-            f'<div class="ls-training"><h3>{stage}</h3>{progress(telemetry) if telemetry else ""}'
+            f'<div class="ls-training"><h3 title="{stage}">{stage_words(stage)}</h3>{told_of}'
             f'<div class="ls-curves">{curves}</div></div>'
         )
     return "".join(parts)

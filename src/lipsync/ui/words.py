@@ -3,6 +3,26 @@
 from collections.abc import Iterable
 from html import escape
 
+STAGE_WORDS = {  # the others are called as in dvc.yaml
+    "fetch_face_models": "Face models",
+    "gather_base": "Base: data of its people",
+    "train_base": "Base: training",
+    "extract_frames": "Frames",
+    "detect_landmarks": "Landmarks",
+    "crop_faces": "Face crops",
+    "fit_geometry": "Head pose and expression",
+    "align_audio": "Audio offset",
+    "profile": "Profile",
+    "extract_audio_features": "Audio features",
+    "inherit": "Base: weights taken over",
+    "train_syncnet": "Training: SyncNet",
+    "train_motion": "Training: motion from speech",
+    "train_generator": "Training: refiner",
+    "evaluate": "Evaluation",
+    "export": "Export of the avatar",
+    "render_sample": "Sample video",
+}
+
 
 def duration(seconds: float) -> str:
     """ "8 s", "3 min 05 s", "2 h 10 min"."""
@@ -12,6 +32,11 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def stage_words(name: str) -> str:
+    """What a stage of dvc.yaml is called on the page."""
+    return STAGE_WORDS.get(name, name)
 
 
 def ago(seconds: float) -> str:

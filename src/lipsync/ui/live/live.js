@@ -3,6 +3,7 @@ const find = (what) => element.querySelector(what);
 const button = (name) => find(`[data-do=${name}]`);
 let stream = null, peer = null, channel = null, session = null, clock = 0, attempt = 0;
 let waits = [], slow = false; // milliseconds from a frame's arrival to the screen
+let begun = false; // a frame has been shown
 
 const say = (words, wrong = false) => {
   const line = find("[role=status]");
@@ -18,11 +19,20 @@ const REFUSED = {
 const LOST = "The connection to the page's computer was lost. Start again.";
 const APART = "No connection came about. This browser and the page's computer have to be in one network, with no firewall between them that stops UDP.";
 
+const LIVE = "You are live. Speak; in silence the mouth closes.";
+const SLOW = "This computer makes fewer frames than it should: some are left out, so that the picture keeps up with you. If a video is being generated or a training runs on it, wait for that; else choose a smaller avatar.";
+
 const show = (live) => {
   button("start").hidden = live;
   button("stop").hidden = !live;
   find("video").hidden = find(".ls-tiles").hidden = !live;
   find(".ls-empty").hidden = live;
+};
+
+// Another avatar would change the card beside the picture, and not the picture.
+const hold = (held) => {
+  const input = document.querySelector("#live-avatar input");
+  if (input) input.disabled = held;
 };
 
 const end = (words, wrong = false) => {
@@ -36,6 +46,7 @@ const end = (words, wrong = false) => {
   find("video").srcObject = null;
   stream = peer = channel = null;
   show(false);
+  hold(false);
   if (focused) button("start").focus();
   say(words, wrong);
 };
@@ -56,6 +67,7 @@ const start = async () => {
   button("start").hidden = true;
   button("stop").hidden = false;
   button("stop").focus();
+  hold(true);
   say("Asking for the microphone.");
   if (!navigator.mediaDevices) {
     end("Browsers open a microphone on 127.0.0.1 and over HTTPS only.", true);
@@ -121,10 +133,11 @@ const connect = async (mine) => {
   video.srcObject = received;
   video.muted = !find("[data-voice]").checked;
   video.play().catch(() => {}); // it plays when the first frame is there
-  waits = [], slow = false;
+  waits = [], slow = begun = false;
   if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(seen);
+  else video.onloadeddata = first;
   show(true);
-  say("You are live. Speak; in silence the mouth closes.");
+  say("Waiting for the first frame.");
 };
 
 const avatar = () => document.querySelector("#live-avatar input")?.value ?? "";
@@ -135,8 +148,13 @@ const tell = () => {
   if (channel?.readyState === "open") channel.send(JSON.stringify({ voice }));
 };
 
+const first = () => {
+  if (peer && !begun) begun = true, say(LIVE);
+};
+
 const seen = (now, frame) => {
   if (!peer) return;
+  first();
   if (frame.receiveTime) waits.push(frame.expectedDisplayTime - frame.receiveTime);
   find("video").requestVideoFrameCallback(seen);
 };
@@ -166,15 +184,19 @@ const hear = async (report) => {
     const latency = microphone + connection + 1000 * report.latency + screen;
     find("[data-latency]").textContent = `${Math.round(latency)} ms`;
     find("[data-latency]").parentElement.className = `ls-tile ${latency < 400 ? "ls-good" : "ls-bad"}`;
-    const ahead = Math.round(1000 * report.look_ahead);
-    find("[data-parts]").textContent = `latency: ${ahead} listening ahead + ${Math.round(1000 * report.latency) - ahead} making the frame + ${Math.round(microphone + connection)} microphone + ${Math.round(screen)} browser`;
+    const ahead = 1000 * report.look_ahead;
+    find("[data-parts]").textContent = "latency: " + [
+      [microphone, "microphone"],
+      [connection, "connection"],
+      [ahead, "listening ahead"],
+      [1000 * report.latency - ahead, "making the frame"],
+      [screen, "waiting for the screen"],
+    ].map(([time, what]) => `${Math.round(time)} ms ${what}`).join(" + ");
   }
   const late = report.left_out * 10 > due;
-  if (late !== slow) {
+  if (begun && late !== slow) {
     slow = late;
-    say(slow
-      ? "This computer makes fewer frames than it should: some are left out, so that the picture keeps up with you."
-      : "You are live. Speak; in silence the mouth closes.");
+    say(slow ? SLOW : LIVE);
   }
 };
 

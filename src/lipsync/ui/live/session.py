@@ -83,8 +83,8 @@ class Session:
         try:
             await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
             kinds = {each.kind: each for each in connection.getTransceivers()}
-            if set(kinds) != {"audio", "video"}:
-                raise ValueError("audio and video are wanted")
+            if sorted(each.kind for each in connection.getTransceivers()) != ["audio", "video"]:
+                raise ValueError("one track of audio and one of video are wanted")
             for track in (self._voice, self._pictures):
                 connection.addTrack(track)
             self._prefetch = wait_less(kinds["audio"].receiver)

@@ -7,7 +7,7 @@ import gradio as gr
 
 from lipsync.errors import LipsyncError
 from lipsync.presets import PRESETS
-from lipsync.ui.new_person import AS_PROJECT, Situation
+from lipsync.ui.new_person import AS_PROJECT, Situation, obstacle
 from lipsync.ui.new_person_view import recorder, situation_card
 from lipsync.ui.tabs import EVENT, INTERVAL, LIVE, if_visible, script
 from lipsync.ui.tabs.speak_tab import Choose
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from lipsync.ui.page import Parts
 
 STARTS = [
-    ("The base: networks trained on other people; minutes of video are enough", "base"),
+    ("The base: networks trained on other people; for 2 to 4 minutes of video", "base"),
     ("Nothing: trained on this video alone", "nothing"),
 ]
 PRESET_CHOICES = [
-    ("As params.yaml says", AS_PROJECT),
+    ("As in this project", AS_PROJECT),
     *((f"{name}: {preset.about}", name) for name, preset in PRESETS.items()),
 ]
-PRESET_INFO = "Quality against training time. crop.size is the same for everybody."
+PRESET_INFO = "Quality against training time."
 
 
 def build(
@@ -37,8 +37,8 @@ def build(
     new, megabytes = parts.new_person, parts.settings.max_upload / 1e6
     last = gr.State(("", ""))  # phase and HTML that the browser shows
     timer, visible = gr.Timer(INTERVAL), gr.Checkbox(visible=False)
-    with gr.Column() as source, gr.Row(elem_classes="ls-columns"):
-        with gr.Column(min_width=320):
+    with gr.Row(elem_classes="ls-columns"):
+        with gr.Column(min_width=320, elem_id="new-source") as source:
             file = gr.File(
                 label=f"Source video, at most {megabytes:g} MB",
                 type="filepath",
@@ -53,6 +53,22 @@ def build(
                 padding=False,
             )
     answer = gr.HTML(js_on_load=LIVE, elem_id="new-answer", padding=False)
+    with gr.Row(elem_classes="ls-controls"):
+        cancel = gr.Button(
+            "Cancel", variant="stop", visible=False, scale=0, min_width=200, elem_id="new-cancel"
+        )
+        resume = gr.Button(
+            "Resume", variant="primary", visible=False, scale=0, min_width=200, elem_id="new-resume"
+        )
+        talk = gr.Button(
+            "Speak", variant="primary", visible=False, scale=0, min_width=200, elem_id="new-speak"
+        )
+        another = gr.Button(
+            "Use another video", visible=False, scale=0, min_width=200, elem_id="new-another"
+        )
+    shown = gr.HTML(
+        js_on_load=script("live_region.js", "confirm.js"), elem_id="new-person", padding=False
+    )
     with gr.Column(visible=False) as form:
         with gr.Row(elem_classes="ls-controls"):
             name = gr.Textbox(
@@ -76,21 +92,8 @@ def build(
                 elem_id="new-preset",
             )
         train = gr.Button("Train", variant="primary", elem_id="new-train")
-    with gr.Row(elem_classes="ls-controls"):
-        cancel = gr.Button(
-            "Cancel", variant="stop", visible=False, scale=0, min_width=200, elem_id="new-cancel"
-        )
-        resume = gr.Button(
-            "Resume", variant="primary", visible=False, scale=0, min_width=200, elem_id="new-resume"
-        )
-        talk = gr.Button(
-            "Speak", variant="primary", visible=False, scale=0, min_width=200, elem_id="new-speak"
-        )
-        another = gr.Button(
-            "Use another video", visible=False, scale=0, min_width=200, elem_id="new-another"
-        )
-    shown = gr.HTML(js_on_load=LIVE, elem_id="new-person", padding=False)
-    seen = [last, source, form, name, cancel, resume, talk, another, shown]
+        reason = gr.HTML(js_on_load=LIVE, elem_id="new-reason", padding=False)
+    seen = [last, source, form, name, train, reason, cancel, resume, talk, another, shown]
 
     def view(before: tuple[str, str], *, always: bool = False) -> list[Any]:
         """Updates of ``seen``; none where nothing has changed."""
@@ -106,12 +109,14 @@ def build(
         named = gr.Textbox(value=new.suggested_name()) if now.phase == "ready" else gr.skip()
         if not fresh:
             return [after, *[gr.skip()] * (len(seen) - 2), html]
-        over = now.phase in ("stopped", "finished")
+        over, why = now.phase in ("stopped", "finished"), obstacle(now)
         return [
             after,
-            gr.Column(visible=now.phase == "none"),
+            gr.Column(visible=True if now.phase == "none" else "hidden"),  # `recorder.js` needs it
             gr.Column(visible=now.phase == "ready"),
             named if now.phase != before[0] else gr.skip(),
+            gr.Button(interactive=not why),
+            note_line(f"Train is off: {why}") if why else "",
             gr.Button(visible=now.phase == "training"),
             gr.Button(visible=now.phase == "stopped"),
             gr.Button(visible=now.phase == "finished"),
@@ -154,12 +159,16 @@ def build(
         return [said(keep), None, *view(before)]
 
     def start(wanted: str, origin: str, values: str, before: tuple[str, str]) -> list[Any]:
+        """An error stands under the button that was pressed."""
 
         def go() -> str:
             new.train(wanted, origin == "base", values)
             return ""
 
-        return [said(go), *view(before)]
+        wrong, updates = said(go), view(before)
+        if wrong:
+            updates[seen.index(reason)] = wrong
+        return ["", *updates]
 
     def go_on(before: tuple[str, str]) -> list[Any]:
         def go() -> str:

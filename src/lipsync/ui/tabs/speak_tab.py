@@ -25,6 +25,19 @@ MODES = [
 ]
 VOICES = [("Energy: how loud it is", "energy"), ("Silero: a neural network", "silero")]
 DEFAULT = RenderOptions()
+RECORDING = "recording"  # what a recording is called, in place of a file's name
+EMPTY = '<div class="ls-empty">The video appears here, as long as the audio.</div>'
+# In the browser, as soon as the file's name stands there: Generate waits until the audio is
+# decoded, and an error about the audio before goes; a video stays.
+CHECKING = f"""
+(path) => {{
+  const same = {{__type__: "update"}};
+  const failed = document.querySelector("#result .ls-error");
+  if (!path) return [same, same, failed ? {EMPTY!r} : same];
+  const words = {note_line("Checking the audio …")!r};
+  return [words, {{__type__: "update", interactive: false}}, failed ? {EMPTY!r} : same];
+}}
+"""
 
 
 Choose = Callable[[str], tuple[Any, str]]
@@ -69,7 +82,7 @@ def build(parts: "Parts", page: gr.Blocks) -> tuple[gr.Dropdown, gr.HTML, Choose
                 go = gr.Button("Generate video", variant="primary", elem_id="go")
                 stop = gr.Button("Cancel", interactive=False, elem_id="cancel")
             result = gr.HTML(
-                '<div class="ls-empty">The video appears here, as long as the audio.</div>',
+                EMPTY,
                 js_on_load=LIVE,
                 elem_id="result",
                 padding=False,
@@ -92,25 +105,42 @@ def build(parts: "Parts", page: gr.Blocks) -> tuple[gr.Dropdown, gr.HTML, Choose
         except LipsyncError as error:
             return error_line(str(error))
 
-    def take(path: str | None, name: str | None = None) -> tuple[Upload | None, str]:
-        if path is None:
-            return None, note_line(limit)
+    def checked(path: object, name: str | None) -> Upload:
         limits = settings.max_upload, settings.max_seconds
-        try:
-            taken = check_upload(path, parts.workspace.uploads, *limits, name)
-        except LipsyncError as error:
-            return None, error_line(str(error))
-        return taken, sound_card(taken)
+        return check_upload(path, parts.workspace.uploads, *limits, name)
 
-    def take_recording(path: str | None) -> tuple[Upload | None, str]:
-        return take(path, "recording")
+    def take(
+        request: gr.Request, path: str | None, name: str | None = None
+    ) -> tuple[Upload | None, str, Any]:
+        """What is rendered, what is said of it, and Generate, which waited for this."""
+        go_on = gr.Button(interactive=not queue.has_job(str(request.session_hash)))
+        if path is None:
+            return None, note_line(limit), go_on
+        try:
+            taken = checked(path, name)
+        except LipsyncError as error:
+            return None, error_line(str(error)), go_on
+        return taken, sound_card(taken), go_on
+
+    def take_recording(request: gr.Request, path: str | None) -> tuple[Upload | None, str, Any]:
+        return take(request, path, RECORDING)
 
     async def speak(
-        request: gr.Request, name: str, given: Upload | None, *values: Any
+        request: gr.Request,
+        name: str,
+        given: Upload | None,
+        path: str | None,
+        recorded: str | None,
+        *values: Any,
     ) -> AsyncIterator[tuple[str, Any, Any]]:
+        """A file that was sent a moment ago, which `take` still decodes, is decoded here too."""
         idle = gr.Button(interactive=True), gr.Button(interactive=False)
         busy = gr.Button(interactive=False), gr.Button(interactive=True)
         try:
+            if given is None and (path or recorded):
+                yield note_line("Checking the audio …"), gr.Button(interactive=False), gr.skip()
+                own = None if path else RECORDING
+                given = await asyncio.to_thread(checked, path or recorded, own)
             if given is None:
                 raise LipsyncError(
                     "no audio yet: upload a file or record what the avatar shall say"
@@ -137,11 +167,12 @@ def build(parts: "Parts", page: gr.Blocks) -> tuple[gr.Dropdown, gr.HTML, Choose
     page.load(choices, None, [avatar, card], **EVENT)
     page.unload(cancel)
     avatar.input(show_avatar, avatar, card, **EVENT)
-    file.change(take, file, [upload, sound], **EVENT)
-    recording.change(take_recording, recording, [upload, sound], **EVENT)
+    for source, check in ((file, take), (recording, take_recording)):
+        source.change(None, source, [sound, go, result], js=CHECKING, **EVENT)
+        source.change(check, source, [upload, sound, go], **EVENT)
     go.click(
         speak,
-        [avatar, upload, *options.values()],
+        [avatar, upload, file, recording, *options.values()],
         [result, go, stop],
         concurrency_limit=None,
         **EVENT,
@@ -204,7 +235,7 @@ def _options() -> dict[str, Any]:
             made["preset"] = gr.Dropdown(
                 list(get_args(Preset)),
                 value=DEFAULT.preset,
-                label="Encoder preset",
+                label="Encoding speed",
                 info="Slower: smaller file",
             )
             made["crf"] = gr.Slider(
@@ -212,8 +243,8 @@ def _options() -> dict[str, Any]:
                 51,
                 DEFAULT.crf,
                 step=1,
-                label="CRF",
-                info="Quality; lower is better",
+                label="Quality (CRF)",
+                info="Lower is better, and a larger file",
             )
         made["mark"] = gr.Textbox(
             DEFAULT.mark,
