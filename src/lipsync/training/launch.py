@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 from lipsync.errors import LipsyncError
 from lipsync.params import PersonParams
@@ -93,7 +94,7 @@ def launch(count: int) -> None:
     try:
         elastic_launch(config, sys.executable)(*sys.argv)
     except SignalException:
-        raise SystemExit(INTERRUPTED) from None
+        _leave(INTERRUPTED)
     except ChildFailedError as error:
         codes = {rank: failure.exitcode for rank, failure in error.failures.items()}
         if INTERRUPTED in codes.values():
@@ -106,3 +107,15 @@ def launch(count: int) -> None:
             f"process {rank} of {count} was killed by signal {-code} (is memory short?), so all "
             "end; `dvc repro` goes on from the last checkpoint"
         ) from None
+
+
+def _leave(code: int) -> NoReturn:
+    """End this process at once, without Python's own shutdown.
+
+    After a signal torch's elastic agent leaves its rendezvous open, with a thread that keeps it
+    alive. Where that thread returns from C++ while the interpreter shuts down, the process is
+    aborted (SIGABRT in place of the exit code), now and then on a busy machine.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
