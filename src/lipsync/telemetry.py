@@ -18,6 +18,8 @@ from typing import Any, Literal
 
 import psutil
 
+from lipsync.processes import find_process
+
 NAME = "progress.json"
 INTERVAL = 2.0  # seconds between two writes within an epoch
 MOST_ROWS = 400  # of the losses; longer trainings keep every 2nd, 4th, ... epoch and the last
@@ -158,9 +160,4 @@ def training_process(telemetry: Telemetry) -> psutil.Process | None:
     """The process that trains, if it still does: here, and no other that got its number since."""
     if telemetry.state != "running" or telemetry.host != platform.node():
         return None
-    try:
-        process = psutil.Process(telemetry.pid)
-        same = abs(process.create_time() - telemetry.started) < 1.0
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.Error:
-        return None
+    return find_process(telemetry.pid, telemetry.started)

@@ -1,66 +1,18 @@
 """The tab *New person* in a real browser: camera, report, training by DVC, and the Speak tab."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.project import commit, must, shorten
-from tests.ui.browser import FLAGS, MICROPHONE, WAIT, find_chromium, running_app, wait_for
-
-DVC_YAML = """
-stages:
-  extract_frames:
-    foreach: ${people}
-    do:
-      cmd: mkdir -p data/${key} && cp ${item.video} data/${key}/frames.mp4
-      deps: ["${item.video}"]
-      outs: ["data/${key}/frames.mp4"]
-  export:
-    foreach: ${people}
-    do:
-      cmd: mkdir -p models/${key} && cp -r tiny models/${key}/avatar
-      deps: ["data/${key}/frames.mp4"]
-      outs: ["models/${key}/avatar"]
-"""
-
-
-@pytest.fixture
-def chromium():
-    """Starts browsers; what is given to it are further options."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    program = find_chromium()
-    if program is None:
-        pytest.skip("no Chromium here; install one (Debian: apt install chromium)")
-    with sync_api.sync_playwright() as playwright:
-        started = []
-
-        def start(*options: str):
-            browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS, *options])
-            started.append(browser)
-            page = browser.new_page(viewport={"width": 390, "height": 844})
-            page.set_default_timeout(WAIT)
-            return page
-
-        yield start
-        for browser in started:
-            browser.close()
+from tests.project import commit, shorten
+from tests.ui.browser import MICROPHONE, running_app, wait_for
+from tests.ui.two_stages import two_stage_project
 
 
 @pytest.fixture
 def project(tmp_path, tiny_folder, face_models) -> Path:
-    """Two stages in place of all of them; real DVC."""
-    folder = tmp_path / "project"
-    shutil.copytree(tiny_folder, folder / "tiny")
-    shutil.copytree(face_models, folder / "models/face")
-    (folder / "params.yaml").write_text("epochs: 1\nseed: 1\npeople:\n  bob: {video: bob.mp4}\n")
-    (folder / "bob.mp4").write_bytes(b"x")
-    (folder / "dvc.yaml").write_text(DVC_YAML)
-    must(folder, "git", "init", "-q", "-b", "main")
-    must(folder, "dvc", "init", "-q")
-    (folder / ".gitignore").write_text("/.scratch\n/tmp\n/app.log\n")
-    commit(folder, "start")
-    return folder
+    params = "epochs: 1\nseed: 1\npeople:\n  bob: {video: bob.mp4}\n"
+    return two_stage_project(tmp_path / "project", tiny_folder, face_models, params)
 
 
 def open_tab(page, address: str) -> None:

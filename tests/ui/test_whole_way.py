@@ -1,13 +1,12 @@
 """The whole way in one browser: a video, its report, training, a video that speaks, and live."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from lipsync.media.audio import read_audio, write_wav
 from lipsync.media.video import probe
-from tests.project import commit, must, shorten
+from tests.project import shorten
 from tests.tiny_avatar import FPS, write_tiny_avatar
 from tests.ui.browser import running_app, wait_for
 from tests.ui.lips import (
@@ -17,7 +16,7 @@ from tests.ui.lips import (
     watch,
     write_speech,
 )
-from tests.ui.test_new_person_page import DVC_YAML
+from tests.ui.two_stages import two_stage_project
 
 pytest.importorskip("aiortc")
 
@@ -45,18 +44,7 @@ def still(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def project(tmp_path, still, face_models) -> Path:
-    """Two stages in place of all of them; real DVC."""
-    folder = tmp_path / "project"
-    shutil.copytree(still, folder / "tiny")
-    shutil.copytree(face_models, folder / "models/face")
-    (folder / "params.yaml").write_text(PARAMS)
-    (folder / "bob.mp4").write_bytes(b"x")
-    (folder / "dvc.yaml").write_text(DVC_YAML)
-    must(folder, "git", "init", "-q", "-b", "main")
-    must(folder, "dvc", "init", "-q")
-    (folder / ".gitignore").write_text("/.scratch\n/tmp\n/app.log\n")
-    commit(folder, "start")
-    return folder
+    return two_stage_project(tmp_path / "project", still, face_models, PARAMS)
 
 
 @pytest.mark.slow

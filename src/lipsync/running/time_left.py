@@ -21,6 +21,7 @@ from lipsync.errors import LipsyncError
 from lipsync.files import atomic_path
 from lipsync.media.video import probe
 from lipsync.params import load_params
+from lipsync.processes import find_process
 from lipsync.running.graph import Step
 from lipsync.running.scheduler import Record, Scheduler
 from lipsync.telemetry import scratch_root
@@ -46,12 +47,11 @@ REFERENCE = {
 }
 PRIOR = 20.0  # seconds of the reference that this machine is taken to be as fast, to begin with
 LEAST = 0.1  # of its expected time, that a stage which takes longer is still expected to take
-CLOCK = 1.0  # seconds by which two readings of a process's start may differ
 WRITE = 2.0  # seconds between two writes of the file
 
 
 @dataclass(frozen=True)
-class Told:
+class Estimate:
     """time_left.json.
 
     Attributes:
@@ -88,8 +88,8 @@ class TimeLeft:
         return self
 
     def __exit__(self, *error: object) -> None:
-        told = _read(self._project)
-        if told is not None and told.pid == os.getpid():
+        estimate = _read(self._project)
+        if estimate is not None and estimate.pid == os.getpid():
             with suppress(OSError):
                 self._path.unlink(missing_ok=True)
 
@@ -129,8 +129,10 @@ class TimeLeft:
         with suppress(LipsyncError, OSError), atomic_path(self._path) as temporary:
             people = sorted({record.step.person for record in scheduler.records.values()})
             process = psutil.Process()
-            told = Told(round(seconds, 1), time.time(), process.pid, process.create_time(), people)
-            temporary.write_text(json.dumps(asdict(told)), encoding="utf-8")
+            estimate = Estimate(
+                round(seconds, 1), time.time(), process.pid, process.create_time(), people
+            )
+            temporary.write_text(json.dumps(asdict(estimate)), encoding="utf-8")
 
     def _pace(self, records: Iterable[Record]) -> float:
         """Seconds here for a second of the reference."""
@@ -179,26 +181,20 @@ def file_of(project: Path) -> Path:
 
 def read_time_left(project: Path, person: str) -> float | None:
     """Seconds that a run of this person which is at work still takes; None where nobody knows."""
-    told = _read(project)
-    if told is None or person not in told.people or not _is_at_work(told):
+    estimate = _read(project)
+    if (
+        estimate is None
+        or person not in estimate.people
+        or find_process(estimate.pid, estimate.created) is None
+    ):
         return None
-    return max(0.0, told.left - (time.time() - told.updated))
+    return max(0.0, estimate.left - (time.time() - estimate.updated))
 
 
-def _is_at_work(told: Told) -> bool:
-    """Whether the process that wrote it lives, and no other has got its number since."""
-    try:
-        process = psutil.Process(told.pid)
-        same = abs(process.create_time() - told.created) < CLOCK
-        return same and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
-
-
-def _read(project: Path) -> Told | None:
+def _read(project: Path) -> Estimate | None:
     try:
         found = json.loads(file_of(project).read_text(encoding="utf-8"))
         left, updated, created = (float(found[key]) for key in ("left", "updated", "created"))
-        return Told(left, updated, int(found["pid"]), created, list(map(str, found["people"])))
+        return Estimate(left, updated, int(found["pid"]), created, list(map(str, found["people"])))
     except (OSError, ValueError, KeyError, TypeError):
         return None

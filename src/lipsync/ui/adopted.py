@@ -2,9 +2,8 @@
 
 from typing import Protocol
 
-import psutil
+from lipsync.processes import find_process
 
-CLOCK = 1.0  # seconds by which two readings of a process's start may differ
 UNKNOWN = -1000  # stands for the exit code of a process that is not a child of this one
 
 
@@ -39,22 +38,6 @@ class Adopted:
         return self._code
 
     def poll(self) -> int | None:
-        if self._code is None and not self._lives():
+        if self._code is None and find_process(self._pid, self._created) is None:
             self._code = UNKNOWN
         return self._code
-
-    def _lives(self) -> bool:
-        try:
-            process = psutil.Process(self._pid)
-            same = abs(process.create_time() - self._created) < CLOCK
-            return same and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.Error:
-            return False
-
-
-def created(pid: int) -> float:
-    """When a process was made, unix seconds; 0 if it is gone."""
-    try:
-        return float(psutil.Process(pid).create_time())
-    except psutil.Error:
-        return 0.0

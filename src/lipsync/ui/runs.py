@@ -23,9 +23,10 @@ from lipsync.errors import LipsyncError
 from lipsync.files import atomic_path
 from lipsync.lock_holders import in_one_line
 from lipsync.pipeline import read_stages, writers
+from lipsync.processes import created
 from lipsync.running.command import dvc, environment, lipsync, reason
 from lipsync.telemetry import Telemetry, newest_telemetry, scratch_root, training_process
-from lipsync.ui.adopted import UNKNOWN, Adopted, Process, created
+from lipsync.ui.adopted import UNKNOWN, Adopted, Process
 
 TRAININGS = ("train_syncnet", "train_motion", "train_generator")
 What = Literal["generator", "everything", "person"]
