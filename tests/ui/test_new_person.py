@@ -26,7 +26,7 @@ from lipsync.people.sources import Source
 from lipsync.presets import PRESETS
 from lipsync.ui import new_person as module
 from lipsync.ui import runs as runs_module
-from lipsync.ui import suitability
+from lipsync.ui import suitability, video_check
 from lipsync.ui.new_person import AS_PROJECT, NewPerson, chosen, last_picture
 from lipsync.ui.new_person_view import report_card, situation_card, timeline, training_card
 from lipsync.ui.runs import Runs
@@ -221,14 +221,14 @@ def test_a_codec_that_crashes_costs_one_upload(new, uploads, tmp_path, monkeypat
 
 
 def test_a_video_whose_reading_never_ends_is_given_up(new, uploads, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "LOOK_INTERVAL", 0.1)
-    monkeypatch.setattr(module, "STALLED", 0.3)
+    monkeypatch.setattr(video_check, "LOOK_INTERVAL", 0.1)
+    monkeypatch.setattr(video_check, "STALLED", 0.3)
     intruder(tmp_path / "slow", "time.sleep(600)", monkeypatch)
     new.take(film(uploads / "alice.mp4"))
-    check = new._check
+    process = new._check._process
     wait_until(lambda: new.look().phase == "refused")
     assert new.look().why.startswith("alice.mp4: takes too long to read")
-    assert check.poll() == -signal.SIGKILL
+    assert process.poll() == -signal.SIGKILL
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such limit")
@@ -451,7 +451,7 @@ def test_a_check_that_the_page_took_along_begins_again(new, project, uploads):
     new.close()
     later = page(project, uploads)
     assert later.look().phase == "checking"
-    assert later._check is not None
+    assert later._check.running
     later.close()
 
 

@@ -13,8 +13,6 @@ lies in `.scratch/page/new_person/`, so that closing the browser or the page los
 import json
 import os
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -34,22 +32,17 @@ from lipsync.people.sources import Source
 from lipsync.pipeline import Stage, read_stages, stages_at_work, writers
 from lipsync.presets import PRESETS
 from lipsync.rendering.sound import VIDEOS
-from lipsync.running.command import environment
 from lipsync.running.time_left import read_time_left
 from lipsync.telemetry import scratch_root, training_process
 from lipsync.ui.runs import Runs, trainings
-from lipsync.ui.suitability import FINDINGS
 from lipsync.ui.uploads import named, shown_name
+from lipsync.ui.video_check import VideoCheck
 
 AS_PROJECT = "project"  # in place of a preset: params.yaml as it is
 NO_PIPELINE = (
     "no pipeline in this folder; start the page in a folder with dvc.yaml and params.yaml to add "
     "a person"
 )
-
-LOOK_INTERVAL = 5.0  # seconds between two looks at a check
-STALLED = 900.0  # seconds without a further frame, after which a check is ended, and
-LONGEST = 4 * 3600.0  # seconds after which it is ended anyway
 
 Phase = Literal[
     "none",  # no video yet
@@ -125,8 +118,7 @@ class NewPerson:
         self.project, self.runs = project, runs
         self.folder = scratch_root(project) / "page" / "new_person"
         self._uploads, self._max = uploads, max_upload
-        self._check: subprocess.Popen[str] | None = None
-        self._check_began = time.time()
+        self._check = VideoCheck(self.folder, project)
         self._lock = threading.RLock()
 
     @property
@@ -182,21 +174,22 @@ class NewPerson:
             state = self._read()
             if state is None:
                 return Situation("none")
-            profile, (warnings, unfit) = self._profile(), self._findings(state)
+            profile = self._check.profile()
+            warnings, unfit = self._check.findings(self.folder / state.video, state.file)
             if state.person and state.person in self._people():
                 return replace(self._training(state, profile), warnings=warnings)
             if state.error:
                 return Situation("refused", state, why=state.error)
             if profile is not None:
                 return Situation("ready", state, profile, warnings=warnings, unfit=unfit)
-            if self._check is None:
+            if not self._check.running:
                 self._begin_check(state)
             return Situation(
                 "checking",
                 state,
-                first_look=self._first_look(),
-                checked=self._checked(),
-                check_began=self._check_began,
+                first_look=self._check.first_look(),
+                checked=self._check.share(),
+                check_began=self._check.began,
             )
 
     def suggested_name(self) -> str:
@@ -267,10 +260,7 @@ class NewPerson:
     def close(self) -> None:
         """End the check that runs; the next page begins it again."""
         with self._lock:
-            check, self._check = self._check, None
-            if check is not None:
-                check.kill()
-                check.wait()
+            self._check.close()
 
     def _add(self, state: State, person: str, options: dict[str, Any]) -> None:
         """Nothing of the video is decoded here: `ui.suitability` has checked it."""
@@ -315,85 +305,12 @@ class NewPerson:
         return load_params(params).people if params.is_file() else []
 
     def _begin_check(self, state: State) -> None:
-        """Anew: what an earlier check left is of frames that are read again."""
-        for name in ("check.json", "first_look.json", "first_look.jpg"):
-            (self.folder / name).unlink(missing_ok=True)
-        self._check_began = time.time()
-        video = self._video(state)
-        command = [sys.executable, "-m", "lipsync.ui.suitability", str(video), str(self.folder)]
-        self._check = subprocess.Popen(
-            command,
-            cwd=self.project,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        threading.Thread(
-            target=self._finish_check, args=(self._check, state), name="profile", daemon=True
-        ).start()
+        def ended(error: str) -> None:
+            with self._lock:
+                if error and self._read() == state:
+                    self._write(replace(state, error=error))
 
-    def _finish_check(self, check: "subprocess.Popen[str]", state: State) -> None:
-        said = self._wait_for(check)
-        try:
-            error = str(json.loads(said or "").get("error", ""))
-        except (ValueError, AttributeError):
-            why = "reading it failed" if said is not None else "takes too long to read"
-            error = f"{state.file}: {why}; convert it to mp4 (H.264 and AAC)"
-        with self._lock:
-            if self._check is not check:
-                return  # nobody wants to know any more
-            self._check = None
-            if error:
-                error = named(error, self._video(state), state.file)
-                self._write(replace(state, error=error))
-
-    def _wait_for(self, check: "subprocess.Popen[str]") -> str | None:
-        """What a check prints; None if it was ended because it took too long."""
-        begun = last = time.monotonic()
-        share = 0.0
-        while True:
-            try:
-                return check.communicate(timeout=LOOK_INTERVAL)[0]
-            except subprocess.TimeoutExpired:
-                now = time.monotonic()
-            if self._checked() != share:
-                share, last = self._checked(), now
-            if now - last > STALLED or now - begun > LONGEST:
-                check.kill()
-                check.communicate()
-                return None
-
-    def _video(self, state: State) -> Path:
-        """Absolute, as it stands in the lines of other processes."""
-        return (self.folder / state.video).absolute()
-
-    def _findings(self, state: State) -> tuple[tuple[str, ...], str]:
-        """Warnings, and why the video cannot be added, under the name that its owner knows."""
-        found = self._read_json(FINDINGS) or {}
-        lines = [*map(str, found.get("warnings", ())), str(found.get("unfit", ""))]
-        *warnings, unfit = (named(line, self._video(state), state.file) for line in lines)
-        return tuple(warnings), unfit
-
-    def _profile(self) -> dict[str, Any] | None:
-        """None until all is written, the picture last; so is one of a page that had no findings."""
-        there = all((self.folder / name).is_file() for name in (FINDINGS, "profile.png"))
-        return self._read_json("profile.json") if there else None
-
-    def _first_look(self) -> dict[str, Any] | None:
-        return self._read_json("first_look.json")
-
-    def _checked(self) -> float:
-        """Share of the frames that were read."""
-        read = self._read_json("check.json") or {}
-        return min(1.0, read.get("done", 0) / max(1, read.get("total", 0)))
-
-    def _read_json(self, name: str) -> dict[str, Any] | None:
-        try:
-            return dict(json.loads((self.folder / name).read_text(encoding="utf-8")))
-        except (OSError, ValueError):
-            return None
+        self._check.begin(self.folder / state.video, state.file, ended)
 
     def _read(self) -> State | None:
         try:
